@@ -1,0 +1,1 @@
+"""The built-in model: fetch it, run it under llama.cpp in a supervised child process, bound it."""
