@@ -1,0 +1,176 @@
+"""How each family of models wants to be spoken to: the differences that would otherwise be a vendor's 400.
+
+A profile is chosen by the target's protocol and model name, the first pattern that fits. Each flag says its reason.
+"""
+
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """`thinking` is how the model takes its reasoning setting: `budget` (tokens), `level` (Gemini 3), `effort` (OpenAI),
+    `ark` (`thinking.type` and effort), `none` (it has none)."""
+
+    family: Literal["gemini", "openai", "anthropic", "ark", "llama", "other"]
+    thinking: Literal["budget", "level", "effort", "ark", "none"] = "none"
+    # The levels a `level` model knows, lowest first.
+    levels: tuple[str, ...] = ("minimal", "low", "medium", "high")
+    # A `budget` model's least and greatest budget in tokens, and whether 0 turns thinking off.
+    budget: tuple[int, int] = (0, 24576)
+    can_stop_thinking: bool = True
+    # Gemini 2.5 and later: 400 "Penalty is not enabled for models/gemini-2.5-pro".
+    penalties: bool = True
+    # OpenAI's reasoning models: 400 "Unsupported parameter: 'temperature' is not supported with this model."
+    sampling: bool = True
+    # OpenAI's own API wants max_completion_tokens; the servers that imitate it know max_tokens.
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    # Only OpenAI's own API knows the role `developer`.
+    developer_role: bool = False
+    # Gemini up to 2.5: 400 "Function calling with a response mime type: 'application/json' is unsupported".
+    tools_with_json: bool = True
+    # Gemini 3 takes media inside a function's response; before, it goes into the user's turn that follows.
+    media_in_results: bool = False
+    # Whether the model's server fetches a public https URL by itself.
+    fetches_urls: bool = True
+    # Whether the model takes function tools at all.
+    tools: bool = True
+
+
+_GEMINI_25 = Profile(family="gemini", thinking="budget", penalties=False, tools_with_json=False, fetches_urls=False)
+
+# (protocol, pattern) in order; the first that fits wins.
+_TABLE: tuple[tuple[str, str, Profile], ...] = (
+    (
+        "gemini",
+        "gemini-2.5-pro*",
+        Profile(
+            family="gemini",
+            thinking="budget",
+            budget=(128, 32768),
+            can_stop_thinking=False,
+            penalties=False,
+            tools_with_json=False,
+            fetches_urls=False,
+        ),
+    ),
+    (
+        "gemini",
+        "gemini-2.5-flash-lite*",
+        Profile(
+            family="gemini",
+            thinking="budget",
+            budget=(512, 24576),
+            penalties=False,
+            tools_with_json=False,
+            fetches_urls=False,
+        ),
+    ),
+    ("gemini", "gemini-2.5*", _GEMINI_25),
+    (
+        "gemini",
+        "gemini-3-pro*",
+        # The preview knows low and high only; MINIMAL is a 400 on it.
+        Profile(
+            family="gemini",
+            thinking="level",
+            levels=("low", "high"),
+            can_stop_thinking=False,
+            penalties=False,
+            media_in_results=True,
+        ),
+    ),
+    (
+        "gemini",
+        "gemini-3.*-pro*",
+        Profile(
+            family="gemini",
+            thinking="level",
+            levels=("low", "medium", "high"),
+            can_stop_thinking=False,
+            penalties=False,
+            media_in_results=True,
+        ),
+    ),
+    (
+        "gemini",
+        "gemini-3.7-flash*",
+        # 400 "Thinking level MINIMAL is not supported for this model." (recorded)
+        Profile(
+            family="gemini",
+            thinking="level",
+            levels=("low", "medium", "high"),
+            can_stop_thinking=False,
+            penalties=False,
+            media_in_results=True,
+        ),
+    ),
+    (
+        "gemini",
+        "gemini-3*",
+        Profile(family="gemini", thinking="level", can_stop_thinking=False, penalties=False, media_in_results=True),
+    ),
+    (
+        "gemini",
+        "gemini-1*",
+        Profile(family="gemini", thinking="none", tools_with_json=False, fetches_urls=False),
+    ),
+    (
+        "gemini",
+        "gemini-2.0*",
+        Profile(family="gemini", thinking="none", tools_with_json=False, fetches_urls=False),
+    ),
+    (
+        "gemini",
+        "*",
+        Profile(family="gemini", thinking="level", can_stop_thinking=False, media_in_results=True),
+    ),
+    ("local", "*", Profile(family="llama", thinking="none", tools=False)),
+    ("openai-chat", "doubao-*", Profile(family="ark", thinking="ark")),
+    ("openai-chat", "ep-*", Profile(family="ark", thinking="ark")),
+    (
+        "openai-chat",
+        "gpt-5*",
+        Profile(
+            family="openai",
+            thinking="effort",
+            max_tokens_field="max_completion_tokens",
+            developer_role=True,
+            sampling=False,
+        ),
+    ),
+    *(
+        (
+            "openai-chat",
+            pattern,
+            Profile(
+                family="openai",
+                thinking="effort",
+                max_tokens_field="max_completion_tokens",
+                developer_role=True,
+                sampling=False,
+            ),
+        )
+        for pattern in ("o1*", "o3*", "o4*")
+    ),
+    (
+        "openai-chat",
+        "gpt-*",
+        Profile(family="openai", max_tokens_field="max_completion_tokens", developer_role=True),
+    ),
+    ("openai-chat", "*", Profile(family="other", thinking="effort")),
+)
+
+_FALLBACK = Profile(family="other")
+
+
+@lru_cache(maxsize=4096)
+def profile_for(protocol: str, model: str) -> Profile:
+    """The profile of the vendor's `model` when spoken to in `protocol`."""
+    bare = model.rpartition("/")[2]
+    for known, pattern, profile in _TABLE:
+        if known == protocol and fnmatchcase(bare, pattern):
+            return profile
+    return _FALLBACK

@@ -1,0 +1,59 @@
+"""What a translation could not carry, named in the caller's own spelling."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from dragoman.ir.parts import Extra
+from dragoman.ir.request import Message
+
+
+class Loss(Struct, frozen=True, gc=False):
+    """`path` is a field path in the caller's body; `harmless` marks a hint that changes no answer (log and ledger only)."""
+
+    path: str
+    why: str
+    harmless: bool = False
+
+
+class Spelling(Struct, frozen=True):
+    """How a protocol writes the neutral language's field names.
+
+    `fields` maps a neutral name (`top_k`, `format`, `reasoning.budget`) to a path in that protocol's body;
+    `part` is put behind a message's origin to name its n-th part, e.g. `.parts[{}]`.
+    """
+
+    fields: Mapping[str, str]
+    part: str
+
+
+class Losses:
+    """Collects the losses of one translation."""
+
+    __slots__ = ("_spelling", "found")
+
+    def __init__(self, spelling: Spelling) -> None:
+        self._spelling = spelling
+        self.found: list[Loss] = []
+
+    def add(self, field: str, why: str, *, harmless: bool = False) -> None:
+        """Record that the neutral `field` could not be carried."""
+        self.found.append(Loss(self._spelling.fields.get(field, field), why, harmless))
+
+    def add_part(self, message: Message, number: int, why: str, *, harmless: bool = False) -> None:
+        """Record that part `number` of `message` could not be carried."""
+        self.found.append(Loss(message.origin + self._spelling.part.format(number), why, harmless))
+
+    def add_path(self, path: str, why: str, *, harmless: bool = False) -> None:
+        """Record a loss whose path is known already."""
+        self.found.append(Loss(path, why, harmless))
+
+    def add_extras(self, extras: tuple[Extra, ...], carried: str, why: str) -> None:
+        """Record every extra that is not the `carried` family's own."""
+        for extra in extras:
+            if extra.owner != carried:
+                self.found.append(Loss(extra.path, why, extra.harmless))
+
+    @property
+    def serious(self) -> list[Loss]:
+        return [loss for loss in self.found if not loss.harmless]

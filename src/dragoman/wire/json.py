@@ -1,0 +1,66 @@
+"""The JSON door: the one place where a caller's or vendor's bytes become plain values."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from dragoman.ir.errors import BadRequest
+
+T = TypeVar("T")
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class NotJson(ValueError):
+    """The bytes are no JSON; the message says where."""
+
+
+def decode(data: bytes) -> Any:
+    """Plain values (dict, list, str, int, float, bool, None). Raises NotJson."""
+    try:
+        return _decode(data)
+    except RecursionError:
+        raise NotJson("JSON is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotJson(str(error)) from None
+
+
+def decode_object(data: bytes) -> dict[str, Any]:
+    """A caller's body, which must be a JSON object. Raises BadRequest."""
+    if not data.strip():
+        raise BadRequest("The request body is empty. Send a JSON object.", code="invalid_json")
+    try:
+        value = decode(data)
+    except NotJson as error:
+        raise BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
+    if not isinstance(value, dict):
+        raise BadRequest(f"The request body must be a JSON object, not {kind_of(value)}.", code="invalid_json")
+    return value
+
+
+def encode(value: Any) -> bytes:
+    """Compact UTF-8 JSON."""
+    return _encode(value)
+
+
+def encode_text(value: Any) -> str:
+    """Compact JSON as text."""
+    return _encode(value).decode()
+
+
+def kind_of(value: Any) -> str:
+    """JSON's name for the type of `value`, with its article, for error messages."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "an array"
+        case _:
+            return "an object"

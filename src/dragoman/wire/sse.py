@@ -1,0 +1,89 @@
+"""Server-sent events (WHATWG HTML, section 9.2), split and read without I/O.
+
+Lines end in LF, CRLF or CR and nothing else (U+2028 is ordinary text); a blank line ends an event. Bytes are split before
+they are decoded, so a character cut in two by the network is whole again when it is read.
+"""
+
+from dragoman.ir.errors import UpstreamBroken
+
+MAX_EVENT = 64 * 1024 * 1024  # bytes; an image can ride in one event
+
+
+class EventSplitter:
+    """Cuts a stream into whole raw events, each with its closing blank line, so that joined they are the stream again."""
+
+    __slots__ = ("_limit", "_pending")
+
+    def __init__(self, limit: int = MAX_EVENT) -> None:
+        self._pending = b""
+        self._limit = limit
+
+    @property
+    def pending(self) -> bytes:
+        """The unfinished event at the end of what was fed."""
+        return self._pending
+
+    def feed(self, data: bytes) -> list[bytes]:
+        if self._pending:
+            data = self._pending + data
+        if b"\r" in data:
+            return self._feed_any_newline(data)
+        events = data.split(b"\n\n")
+        self._keep(events.pop())
+        return [event + b"\n\n" for event in events]
+
+    def _feed_any_newline(self, data: bytes) -> list[bytes]:
+        events: list[bytes] = []
+        start = 0
+        at = 0
+        size = len(data)
+        while at < size:
+            newline = _next_newline(data, at)
+            if newline < 0:
+                break
+            after = _after_newline(data, newline)
+            if after < 0 or after >= size:
+                break  # a CR at the very end may be half of a CRLF
+            if data[after] in b"\r\n":
+                end = _after_newline(data, after)
+                if end < 0:  # the blank line's CR ends the data; waiting for its LF would hold the event back
+                    end = size
+                events.append(data[start:end])
+                start = end
+                at = end
+            else:
+                at = after
+        self._keep(data[start:])
+        return events
+
+    def _keep(self, rest: bytes) -> None:
+        if len(rest) > self._limit:
+            raise UpstreamBroken(f"The upstream sent an event of more than {self._limit} bytes.")
+        self._pending = rest
+
+
+def _next_newline(data: bytes, at: int) -> int:
+    lf = data.find(b"\n", at)
+    cr = data.find(b"\r", at, lf if lf >= 0 else len(data))
+    return cr if cr >= 0 else lf
+
+
+def _after_newline(data: bytes, at: int) -> int:
+    """Where the line after the newline at `at` begins; -1 where a CR is the last byte and may be half of a CRLF."""
+    if data[at] == 0x0A:
+        return at + 1
+    if at + 1 >= len(data):
+        return -1
+    return at + 2 if data[at + 1] == 0x0A else at + 1
+
+
+def payload(event: bytes) -> bytes:
+    """The `data` of a raw event, its lines joined by LF; empty for comments and blank events."""
+    if event.startswith(b"data: ") and event.endswith(b"\n\n") and event.count(b"\n") == 2 and b"\r" not in event:
+        return event[6:-2]
+    found: list[bytes] = []
+    for line in event.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):
+        if line.startswith(b"data:"):
+            value = line[5:]
+            found.append(value[1:] if value.startswith(b" ") else value)
+    return b"\n".join(found)
