@@ -59,8 +59,8 @@ class OutgoingRequest:
 class IncomingResponse(Protocol):
     """An answer whose headers are in and whose body is still coming. Header names are lower-case.
 
-    A body that came as gzip or deflate is decoded; its `content-encoding` and `content-length` are then removed
-    from `headers`.
+    A body that came as gzip or deflate is decoded; its `content-encoding` and `content-length` are then
+    removed from `headers`.
     """
 
     @property
@@ -89,8 +89,8 @@ class IncomingResponse(Protocol):
     def close(self) -> None:
         """Be done with the answer; may be called again.
 
-        Early: the connection is closed at once. After the body is complete: nothing is lost, the connection went
-        back to the pool.
+        Early: the connection is closed at once. After the body is complete: the connection went back to the
+        pool already.
         """
         ...
 
@@ -99,7 +99,9 @@ class Transport(Protocol):
     """Sends requests; owns the connections."""
 
     async def send(self, request: OutgoingRequest) -> IncomingResponse:
-        """Send and return as soon as the final answer's headers are in, even while the body is still being written.
+        """Send, and return as soon as the final answer's headers are in.
+
+        That may be while the request's body is still being written.
 
         Cancelling the call closes the connection. Redirects are not followed, statuses are not judged.
 
@@ -109,5 +111,8 @@ class Transport(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close all connections; running answers fail with ConnectionBroken, later sends with ConnectFailed."""
+        """Close all connections.
+
+        Running answers fail with ConnectionBroken, later sends with ConnectFailed.
+        """
         ...

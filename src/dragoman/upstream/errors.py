@@ -8,7 +8,7 @@
     ├── BodyTooLarge            the body passed the limit given to read()
     └── PoolExhausted           no connection came free within the connect deadline
 
-A request whose error says `sent=False` has certainly not been seen by the upstream and may be sent again anywhere.
+A request whose error says `sent=False` has certainly not been seen by the upstream: it may be sent again.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ConnectionBroken(TransportError):
 
 
 class ProtocolViolation(TransportError):
-    """The peer sent something that is not HTTP/1.1, is too large, or is encoded in a way we did not ask for."""
+    """The peer's bytes are not HTTP/1.1, or its head is too large, or its coding is one we did not ask for."""
 
 
 class BodyTooLarge(TransportError):
