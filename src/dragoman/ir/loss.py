@@ -36,6 +36,14 @@ class Losses:
         self._spelling = spelling
         self.found: list[Loss] = []
 
+    def path(self, field: str) -> str:
+        """Where the caller wrote the neutral `field`; the `param` of a BadRequest."""
+        return self._spelling.fields.get(field, field)
+
+    def part_path(self, message: Message, number: int) -> str:
+        """Where the caller wrote part `number` of `message`."""
+        return message.origin + self._spelling.part.format(number)
+
     def add(self, field: str, why: str, *, harmless: bool = False) -> None:
         """Record that the neutral `field` could not be carried."""
         self.found.append(Loss(self._spelling.fields.get(field, field), why, harmless))
