@@ -1,0 +1,351 @@
+"""The checked settings, one tree of frozen models for the file and for the running server.
+
+Every field's description is its documentation: the JSON Schema, `config explain` and the reference
+pages are made from it. Reading files, positions and wording of errors are left to the other modules.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializationInfo,
+    model_validator,
+)
+
+from dragoman.config.kinds import (
+    PIPE,
+    BaseUrl,
+    DatabaseUrl,
+    Duration,
+    HeaderName,
+    Kind,
+    ModelName,
+    Money,
+    Pattern,
+    ProviderName,
+    Secret,
+    Size,
+    Text,
+    Whole,
+    check_shared,
+    cover_password,
+)
+from dragoman.config.problem import wrong
+
+Protocol = Literal["gemini", "openai-chat", "openai-responses", "anthropic", "local"]
+
+VENDOR_URLS: dict[str, str] = {
+    "gemini": "https://generativelanguage.googleapis.com",
+    "openai-chat": "https://api.openai.com/v1",
+    "openai-responses": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+}
+
+
+class Section(BaseModel):
+    """A part of the file. An entry left empty (`workers:` and nothing after it) takes its default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, data: Any) -> Any:
+        if data is None:
+            return {}
+        if isinstance(data, dict):
+            return {key: value for key, value in data.items() if value is not None}
+        return data
+
+
+class Tls(Section):
+    """Certificate and key for HTTPS."""
+
+    certificate: Annotated[Path, Kind("path")] = Field(
+        description="PEM file with the certificate and its chain, relative to the configuration file.",
+        examples=["cert.pem"],
+    )
+    private_key: Annotated[Path, Kind("path")] = Field(
+        description="PEM file with the private key, relative to the configuration file.",
+        examples=["key.pem"],
+    )
+
+
+class Server(Section):
+    """Where Dragoman listens and how it runs."""
+
+    host: Text = Field(
+        default="127.0.0.1",
+        min_length=1,
+        max_length=255,
+        description="Address to listen on. Anything wider than loopback needs a root key of your own.",
+        examples=["0.0.0.0", "::1"],  # noqa: S104 - an example, not a default
+    )
+    port: Whole = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: Whole = Field(
+        default=1, ge=1, le=256, description="Data-plane processes. One a core is the most that helps."
+    )
+    tls: Tls | None = Field(default=None, description="Serve HTTPS with this certificate; otherwise HTTP.")
+    drain_timeout: Duration = Field(
+        default=30.0, description="How long open requests and streams may go on after a stop was asked for."
+    )
+    max_body: Size = Field(
+        default=32 * 2**20,
+        description="Largest request body; a larger one is refused with 413 while it is being read.",
+    )
+
+
+class Log(Section):
+    """What is logged and how it looks."""
+
+    format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="`auto` writes text to a terminal and JSON elsewhere."
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe line that is still written."
+    )
+
+
+class Local(Section):
+    """The built-in model's engine."""
+
+    parallel: Whole = Field(default=2, ge=1, le=64, description="Requests the engine answers at once.")
+    queue: Whole = Field(default=16, ge=0, le=10_000, description="Requests that may wait; more are refused with 503.")
+    context: Whole = Field(default=4096, ge=256, le=1_048_576, description="Context window of each request, in tokens.")
+    threads: Whole | None = Field(
+        default=None, ge=1, le=512, description="Processor threads; unset, the engine takes one a core."
+    )
+
+
+class Timeouts(Section):
+    """Deadlines of one call to a provider."""
+
+    connect: Duration = Field(default=5.0, description="To open the connection, TLS included.")
+    first_byte: Duration = Field(default=120.0, description="From the request sent to the answer's first byte.")
+    idle: Duration = Field(default=60.0, description="The longest silence inside an answer.")
+    total: Duration = Field(default=1800.0, description="The whole call.")
+
+
+class Provider(Section):
+    """An endpoint with credentials.
+
+    `base_url` is filled in from `protocols` when it is left out, and stays None only for `local`.
+    """
+
+    protocols: tuple[Protocol, ...] = Field(
+        min_length=1,
+        description="Wire languages the endpoint speaks, the preferred first; `local` stands alone.",
+        examples=[["openai-chat"]],
+    )
+    base_url: BaseUrl | None = Field(
+        default=None,
+        repr=False,
+        description="Address in the form the vendor's SDK takes it; left out, the vendor's own for the protocol.",
+        examples=["https://api.openai.com/v1"],
+    )
+    api_key: Secret | None = Field(
+        default=None, description="The credential sent to the provider.", examples=["${OPENAI_API_KEY}"]
+    )
+    api_keys: tuple[Secret, ...] = Field(
+        default=(),
+        description="Several credentials instead of one; load is spread over them.",
+        examples=[["${KEY_A}", "${KEY_B}"]],
+    )
+    models: tuple[Pattern, ...] = Field(
+        default=(),
+        description="Names and patterns (`*`, `?`, `[ab]`) of the models callers may ask for here by plain name.",
+        examples=[["gpt-*"]],
+    )
+    timeouts: Timeouts = Field(default=Timeouts(), description="Deadlines of one call.")
+    transport: Literal["lean", "aiohttp"] = Field(
+        default="lean",
+        description="HTTP client; `aiohttp` goes through proxies and copes with odd servers, at more cost.",
+    )
+    headers: dict[HeaderName, Secret] = Field(
+        default={},
+        description="Extra request headers; values are treated as secrets.",
+        examples=[{"x-team": "search"}],
+    )
+    max_connections: Whole = Field(
+        default=1000, ge=1, le=100_000, description="Connections open at once, for each worker."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_base_url(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("base_url") is not None:
+            return data
+        protocols = data.get("protocols")
+        if isinstance(protocols, (list, tuple)):
+            urls = {VENDOR_URLS[name] for name in protocols if isinstance(name, str) and name in VENDOR_URLS}
+            if len(urls) == 1:
+                return {**data, "base_url": urls.pop()}
+        return data
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if len(set(self.protocols)) != len(self.protocols):
+            raise wrong("names a protocol twice", "Remove one.")
+        if self.api_key is not None and self.api_keys:
+            raise wrong("has both api_key and api_keys", "Keep one of them.")
+        if "local" in self.protocols:
+            if len(self.protocols) > 1:
+                raise wrong("mixes local with other protocols", "Make two providers of it.")
+            if self.base_url is not None or self.credentials:
+                raise wrong("gives an address or a key to the built-in model", "Remove base_url, api_key, api_keys.")
+        elif self.base_url is None:
+            raise wrong("speaks protocols of several vendors and has no address", "Add base_url.")
+        return self
+
+    @property
+    def credentials(self) -> tuple[Secret, ...]:
+        """Every credential, whichever of the two ways it was written."""
+        return (self.api_key,) if self.api_key is not None else self.api_keys
+
+
+class Target(Section):
+    """A provider and that provider's own name for a model."""
+
+    provider: ProviderName = Field(description="Name of an entry of `providers`.", examples=["google"])
+    model: ModelName = Field(description="The provider's name for the model.", examples=["gemini-2.5-flash"])
+    weight: Whole = Field(
+        default=1, ge=1, le=1_000_000, description="Share of requests among targets of the same priority."
+    )
+    priority: Whole = Field(
+        default=1, ge=1, le=1000, description="1 is tried first; 2 when every target of 1 has failed."
+    )
+
+
+class Price(Section):
+    """US dollars a million tokens; stands in for the bundled price table."""
+
+    input: Money = Field(description="Input tokens.", examples=["0.30"])
+    output: Money = Field(description="Output tokens, reasoning included.", examples=["2.50"])
+    cached_input: Money | None = Field(
+        default=None, description="Input tokens read from the vendor's cache; unset, as `input`."
+    )
+    cache_write: Money | None = Field(
+        default=None, description="Input tokens written to the vendor's cache; unset, as `input`."
+    )
+
+
+class Model(Section):
+    """A model name of your own and where it leads."""
+
+    targets: tuple[Target, ...] = Field(min_length=1, description="Where requests go.")
+    price: Price | None = Field(default=None, description="A price of your own for every target.")
+    aliases: tuple[ModelName, ...] = Field(
+        default=(), description="Further names for the same model.", examples=[["quick"]]
+    )
+    description: Text | None = Field(default=None, max_length=2000, description="A sentence for the model's page.")
+
+
+class Limits(Section):
+    """How much a key may ask for; what is unset is unlimited."""
+
+    requests_per_minute: Whole | None = Field(
+        default=None, ge=1, le=10**9, description="Requests started in a minute.", examples=[60]
+    )
+    tokens_per_minute: Whole | None = Field(
+        default=None, ge=1, le=10**12, description="Input and output tokens in a minute.", examples=[100000]
+    )
+    concurrent_requests: Whole | None = Field(
+        default=None, ge=1, le=10**6, description="Requests open at the same time.", examples=[8]
+    )
+
+
+class Budget(Section):
+    """How much money a key may spend."""
+
+    usd: Money = Field(description="US dollars that may be spent in a window.", examples=["10.00"])
+    window: Literal["day", "month", "total"] = Field(
+        default="month", description="Calendar day or month in UTC, or the key's whole life."
+    )
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class FileKey(Section):
+    """A caller's key that is kept in the file; keys made by command or console live in the database."""
+
+    name: Annotated[str, Kind("text")] = Field(
+        min_length=1, max_length=100, description="What the key is called in lists and the ledger."
+    )
+    key: Secret = Field(description="The credential callers send.", examples=["${CI_KEY}"])
+    models: tuple[Pattern, ...] = Field(
+        default=("*",), min_length=1, description="Names and patterns of the models the key may use."
+    )
+    limits: Limits = Field(default=Limits(), description="Rates; unset, unlimited.")
+    budget: Budget | None = Field(default=None, description="Money; unset, unlimited.")
+    expires_at: Annotated[datetime, AfterValidator(_in_utc), Kind("date and time")] | None = Field(
+        default=None,
+        description="When the key stops working; without a zone it is UTC.",
+        examples=["2027-01-31T00:00:00Z"],
+    )
+
+
+def _show_shared(value: str | None, info: SerializationInfo[Any]) -> str | None:
+    return value if value is None or info.context == PIPE else cover_password(value)
+
+
+class Settings(Section):
+    """The whole configuration, checked. Frozen: a reload makes a new one and swaps it in."""
+
+    server: Server = Field(default=Server(), description="Where Dragoman listens and how it runs.")
+    data: Annotated[Path, Kind("path")] = Field(
+        default=Path("data"),
+        description="Folder for the SQLite file, pulled models and downloaded videos, relative to the "
+        "configuration file; $DRAGOMAN_DATA overrides it.",
+    )
+    database: DatabaseUrl = Field(
+        default="sqlite",
+        repr=False,
+        description="`sqlite`, a file in `data`, or the address of a PostgreSQL database.",
+        examples=["postgresql://user:${PGPASSWORD}@host/db"],
+    )
+    shared: Annotated[
+        str | None,
+        AfterValidator(check_shared),
+        PlainSerializer(_show_shared),
+        Kind("address", speakable=False),
+    ] = Field(
+        default=None,
+        repr=False,
+        description="Valkey or Redis that holds limits and health for several machines.",
+        examples=["valkey://host:6379/0"],
+    )
+    log: Log = Field(default=Log(), description="What is logged and how it looks.")
+    local: Local = Field(default=Local(), description="The built-in model's engine.")
+    providers: dict[ProviderName, Provider] = Field(
+        default={},
+        description="Endpoints with credentials, by name. Without this section, those whose key variable is set.",
+    )
+    models: dict[ModelName, Model] = Field(
+        default={}, description="Model names of your own: several targets, order and weights."
+    )
+    keys: tuple[FileKey, ...] = Field(
+        default=(), description="Callers' keys kept in the file; others live in the database."
+    )
+
+    def dump_secret_json(self) -> bytes:
+        """Everything, secrets in the clear, for a pipe to our own process; `from_secret_json` reads it."""
+        return self.model_dump_json(context=PIPE).encode()
+
+    @classmethod
+    def from_secret_json(cls, data: bytes | str) -> Self:
+        """What `dump_secret_json` wrote."""
+        return cls.model_validate_json(data)
+
+
+def redacted(settings: Settings) -> dict[str, Any]:
+    """The settings as plain values for people: secrets covered, durations and sizes with their units."""
+    return settings.model_dump(mode="json")
