@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -96,6 +97,33 @@ def _check_header(name: str) -> str:
     if name.lower() in _FRAMING:
         raise wrong("is a header that the connection itself sets", "Leave it out.")
     return name
+
+
+def _check_path(path: Path) -> Path:
+    if not str(path).isprintable():
+        raise wrong("holds a control character", "Remove it.")
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise wrong("begins with ~ and a user without a home", "Write the whole path.") from None
+
+
+def _some_text(value: object) -> object:
+    if value == "":
+        raise wrong("is empty", "Write a path, or leave the whole line out.")
+    return value
+
+
+def _check_host(host: str) -> str:
+    if not host or len(host) > 255 or not host.isprintable() or re.search(r"[\s/@\[\]]", host):
+        raise wrong("is not a host", "Write an address or a name without a port, such as 127.0.0.1 or ::1.")
+    return host
+
+
+def _check_title(text: str) -> str:
+    if not text.strip() or len(text) > 100 or not text.isprintable():
+        raise wrong("is not a usable name", "Use up to 100 visible characters.")
+    return text
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
@@ -201,6 +229,11 @@ Secret = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1}),
     Kind("secret", speakable=False),
 ]
+FilePath = Annotated[
+    Path, BeforeValidator(_some_text), AfterValidator(_check_path), WithJsonSchema({"type": "string"}), Kind("path")
+]
+Host = Annotated[str, AfterValidator(_check_host), Kind("host")]
+Title = Annotated[str, AfterValidator(_check_title), Kind("text")]
 HeaderName = Annotated[str, AfterValidator(_check_header)]
 ProviderName = Annotated[str, AfterValidator(_check_name), Kind("name")]
 ModelName = Annotated[str, AfterValidator(_check_model_name), Kind("model name")]

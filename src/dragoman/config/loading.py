@@ -132,12 +132,12 @@ def _anchored(settings: Settings, file: Path | None, env: Mapping[str, str]) -> 
     """Relative paths start at the file's folder, so that it does not matter where the command is run."""
     folder = file.parent if file is not None else Path()
     override = env.get("DRAGOMAN_DATA")
-    update: dict[str, Any] = {"data": Path(override) if override else folder / settings.data.expanduser()}
+    update: dict[str, Any] = {"data": Path(override) if override else folder / settings.data}
     if settings.server.tls is not None:
         tls = settings.server.tls
         paths = {
-            "certificate": folder / tls.certificate.expanduser(),
-            "private_key": folder / tls.private_key.expanduser(),
+            "certificate": folder / tls.certificate,
+            "private_key": folder / tls.private_key,
         }
         server = settings.server.model_copy(update={"tls": tls.model_copy(update=paths)})
         update["server"] = server

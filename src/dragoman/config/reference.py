@@ -46,11 +46,15 @@ def pattern_of(path: SettingPath) -> str:
     for depth, step in enumerate(path):
         if isinstance(step, int):
             text += "[]"
-        elif (depth == 1 and path[0] in ("providers", "models")) or (depth == 3 and path[0] == "providers" and path[2] == "headers"):
-            text += ".NAME"
         else:
-            text += f".{step}" if text else step
+            name = "NAME" if path[:depth] in _named(path) else step
+            text += f".{name}" if text else name
     return text
+
+
+def _named(path: SettingPath) -> tuple[SettingPath, ...]:
+    """The mappings above `path` whose keys are names of the user's own."""
+    return (("providers",), ("models",), ("providers", *path[1:2], "headers"))
 
 
 def speakable(path: SettingPath) -> bool:

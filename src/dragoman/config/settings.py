@@ -25,7 +25,9 @@ from dragoman.config.kinds import (
     BaseUrl,
     DatabaseUrl,
     Duration,
+    FilePath,
     HeaderName,
+    Host,
     Kind,
     ModelName,
     Money,
@@ -34,6 +36,7 @@ from dragoman.config.kinds import (
     Secret,
     Size,
     Text,
+    Title,
     Whole,
     check_shared,
     cover_password,
@@ -68,11 +71,11 @@ class Section(BaseModel):
 class Tls(Section):
     """Certificate and key for HTTPS."""
 
-    certificate: Annotated[Path, Kind("path")] = Field(
+    certificate: FilePath = Field(
         description="PEM file with the certificate and its chain, relative to the configuration file.",
         examples=["cert.pem"],
     )
-    private_key: Annotated[Path, Kind("path")] = Field(
+    private_key: FilePath = Field(
         description="PEM file with the private key, relative to the configuration file.",
         examples=["key.pem"],
     )
@@ -81,10 +84,8 @@ class Tls(Section):
 class Server(Section):
     """Where Dragoman listens and how it runs."""
 
-    host: Text = Field(
+    host: Host = Field(
         default="127.0.0.1",
-        min_length=1,
-        max_length=255,
         description="Address to listen on. Anything wider than loopback needs a root key of your own.",
         examples=["0.0.0.0", "::1"],  # noqa: S104 - an example, not a default
     )
@@ -277,9 +278,7 @@ def _in_utc(moment: datetime) -> datetime:
 class FileKey(Section):
     """A caller's key that is kept in the file; keys made by command or console live in the database."""
 
-    name: Annotated[str, Kind("text")] = Field(
-        min_length=1, max_length=100, description="What the key is called in lists and the ledger."
-    )
+    name: Title = Field(description="What the key is called in lists and the ledger.")
     key: Secret = Field(description="The credential callers send.", examples=["${CI_KEY}"])
     models: tuple[Pattern, ...] = Field(
         default=("*",), min_length=1, description="Names and patterns of the models the key may use."
@@ -301,7 +300,7 @@ class Settings(Section):
     """The whole configuration, checked. Frozen: a reload makes a new one and swaps it in."""
 
     server: Server = Field(default=Server(), description="Where Dragoman listens and how it runs.")
-    data: Annotated[Path, Kind("path")] = Field(
+    data: FilePath = Field(
         default=Path("data"),
         description="Folder for the SQLite file, pulled models and downloaded videos, relative to the "
         "configuration file; $DRAGOMAN_DATA overrides it.",

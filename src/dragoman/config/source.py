@@ -8,6 +8,7 @@ What the scalars mean is decided elsewhere.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,8 +138,8 @@ def _build(text: str) -> Node | None:
     waiting: list[Node | None] = []
     count = 0
     documents = 0
-    event: Any
-    for event in yaml.parse(text, Loader=_LOADER):
+    events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+    for event in events:
         mark = event.start_mark
         node: Node
         match event:

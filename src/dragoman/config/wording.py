@@ -40,7 +40,7 @@ _BOUNDS = {
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant."""
-    names = list(known)
+    names = [other for other in known if other.isprintable()]
     folded = {other.lower().replace("-", "_"): other for other in names}
     if found := folded.get(name.lower().replace("-", "_")):
         return found
@@ -50,7 +50,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 def listing(names: Iterable[str], most: int = 20) -> str:
     """Names for a message, shortened where there are many."""
-    all_names = list(names)
+    all_names = [name for name in names if name.isprintable()]
     shown = ", ".join(all_names[:most])
     return shown if len(all_names) <= most else f"{shown} and {len(all_names) - most} more"
 
