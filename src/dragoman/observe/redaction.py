@@ -58,7 +58,12 @@ class Redactor:
         spelled: set[str] = set()
         for secret in secrets:
             if len(secret) >= SHORTEST_SECRET:
-                spelled |= {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], quote(secret, safe="")}
+                spelled |= {
+                    secret,
+                    json.dumps(secret)[1:-1],
+                    json.dumps(secret, ensure_ascii=False)[1:-1],
+                    quote(secret, safe=""),
+                }
         # The longest first: one secret may begin with another.
         self._needles = tuple(sorted(spelled, key=lambda secret: (-len(secret), secret)))
         self._byte_needles = tuple(needle.encode() for needle in self._needles)
