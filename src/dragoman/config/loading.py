@@ -96,7 +96,7 @@ def check(file: Path | None, reading: Reading, text: str, env: Mapping[str, str]
         problems += _missing_files(settings, reading)
     if problems or settings is None:
         raise ConfigError(_dressed(problems, reading, text))
-    origins = {spell(path): _origin(path, reading, standard, env) for path in _leaves(settings, ())}
+    origins = {spell(path): _origin(path, reading, standard, env) for path in every_path(settings)}
     return Loaded(
         settings=settings,
         path=file,
@@ -158,6 +158,11 @@ def _missing_files(settings: Settings, reading: Reading) -> list[Problem]:
             mend = "Create it, or correct the path."
             found.append(reading.problem(("server", "tls", name), "there is no such file", mend))
     return found
+
+
+def every_path(settings: Settings) -> list[SettingPath]:
+    """The path of each section and value that the settings hold."""
+    return _leaves(settings, ())
 
 
 def _leaves(value: Any, path: SettingPath) -> list[SettingPath]:

@@ -149,7 +149,7 @@ def _build(text: str) -> Node | None:
                     raise _Refused(mark, "a second document begins here", "Keep one and remove the --- line.")
                 continue
             case yaml.ScalarEvent():
-                end = event.end_mark
+                end: Any = event.end_mark
                 plain = not event.style
                 node = Scalar(
                     mark.line + 1, mark.column + 1, end.line + 1, end.column + 1, event.value, plain, event.tag
@@ -165,8 +165,9 @@ def _build(text: str) -> Node | None:
                     anchors[anchor] = done
                 continue
             case yaml.AliasEvent():
-                target = anchors.get(event.anchor)
-                if event.anchor not in anchors:
+                label = event.anchor or ""
+                target = anchors.get(label)
+                if label not in anchors:
                     raise _Refused(
                         mark, "an alias leads to no anchor", "Define it above with &, or quote text that begins with *."
                     )
