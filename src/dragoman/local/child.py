@@ -1,4 +1,4 @@
-"""The child process that runs the model: llama.cpp's own HTTP server on loopback, and nothing else.
+"""The child process that runs the model: llama.cpp's own HTTP server, and the front before it.
 
 `python -m dragoman.local.child --model PATH [--port N] …`. One line of JSON on stdout, `{"base_url": …}`,
 says that the model answers; stderr carries llama.cpp's errors; everything else goes over HTTP. The key that
@@ -7,14 +7,17 @@ cannot read it. Leaving is abrupt on purpose: nothing here needs saving.
 """
 
 import argparse
+import asyncio
 import ctypes
 import json
 import os
+import secrets
 import signal
-import socket
 import sys
 import threading
 from typing import NoReturn
+
+from dragoman.local.front import Front
 
 KEY_VARIABLE = "DRAGOMAN_LOCAL_KEY"
 
@@ -36,25 +39,21 @@ def main() -> NoReturn:
     try:
         import xllamacpp
     except ImportError as error:
-        _leave(
-            EXIT_NO_ENGINE, f"The local model needs the package xllamacpp ({error}). Install dragoman[local]."
-        )
-    if arguments.port and _taken(arguments.port):
-        _leave(EXIT_PORT_TAKEN, f"Port {arguments.port} on 127.0.0.1 is taken.")
-
+        _leave(EXIT_NO_ENGINE, f"The local model needs the package xllamacpp ({error}). Install dragoman[local].")
     params = xllamacpp.CommonParams()
     params.model.path = arguments.model
     params.model_alias = {arguments.alias}
     params.hostnames = ["127.0.0.1"]
-    params.port = arguments.port
-    if key := os.environ.pop(KEY_VARIABLE, ""):
-        params.api_keys = [key]
+    params.port = 0  # only the front is told it
+    key, engine_key = os.environ.pop(KEY_VARIABLE, ""), secrets.token_urlsafe(32)
+    params.api_keys = [engine_key]
     params.n_parallel = arguments.parallel
     params.n_ctx = arguments.context * arguments.parallel  # llama.cpp divides it among the slots
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = arguments.threads
-    # A connection holds one of these for as long as it is open, idle keep-alive included: few would starve
-    # /health.
+    # A connection holds one of these for as long as it is open: too few would starve /health.
     params.n_threads_http = 32 + 4 * arguments.parallel
+    # A request is let go between two batches: small ones, about a second each, and no less fast on a CPU.
+    params.n_batch = params.n_ubatch = 256
     params.cache_ram_mib = 0  # else up to 8 GiB of memory keep old prompts
     params.cache_idle_slots = False
     params.fit_params = False  # nothing to fit: the model is small, the sizes are ours
@@ -69,10 +68,18 @@ def main() -> NoReturn:
         server = xllamacpp.Server(params)
     except Exception as error:
         _leave(EXIT_NOT_LOADED, f"llama.cpp could not load {arguments.model}: {error}")
-    os.write(report, json.dumps({"base_url": server.listening_address}).encode() + b"\n")
-    os.close(report)
-    threading.Event().wait()
+    asyncio.run(_serve(Front(server.listening_address, engine_key, key), arguments.port, report))
     _leave(0, "")
+
+
+async def _serve(front: Front, port: int, report: int) -> None:
+    try:
+        await front.start(port)
+    except OSError as error:
+        _leave(EXIT_PORT_TAKEN, f"Port {port} on 127.0.0.1 cannot be had: {error}")
+    os.write(report, json.dumps({"base_url": front.address}).encode() + b"\n")
+    os.close(report)
+    await asyncio.Event().wait()
 
 
 def _parse() -> argparse.Namespace:
@@ -81,9 +88,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--alias", default="smollm2-135m", help="the model's name in answers")
     parser.add_argument("--port", type=int, default=0, help="0: one that is free")
     parser.add_argument("--parallel", type=int, default=2, help="requests under way at once")
-    parser.add_argument(
-        "--context", type=int, default=4096, help="tokens a request, prompt and answer together"
-    )
+    parser.add_argument("--context", type=int, default=4096, help="tokens a request, prompt and answer together")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--temperature", type=float, default=0.2, help="where the caller gives none")
     parser.add_argument("--repeat-penalty", type=float, default=1.1, help="where the caller gives none")
@@ -107,16 +112,6 @@ def _leave_at_end_of_stdin() -> None:
             pass
     finally:
         os._exit(0)
-
-
-def _taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
 
 
 def _leave(code: int, why: str) -> NoReturn:
