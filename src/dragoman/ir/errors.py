@@ -90,10 +90,6 @@ class RequestTimeout(CallerError):
     code = "request_timeout"
 
 
-class LengthRequired(CallerError):
-    status = 411
-
-
 class TooLarge(CallerError):
     status = 413
     code = "request_too_large"
@@ -120,11 +116,15 @@ class UpstreamError(DragomanError):
 
 
 class UpstreamRefused(UpstreamError):
-    """The vendor answered with an error. `status` is the one it gave; `native` its own type word, if any."""
+    """The vendor answered with an error. `status` is the one it gave; `native` its own type word, if any.
+
+    `raw` is the vendor's own JSON body, kept where the caller speaks the vendor's protocol and can have it as it came.
+    """
 
     def __init__(self, message: str, *, native: str | None = None, **rest: Any) -> None:
         super().__init__(message, **rest)
         self.native = native
+        self.raw: bytes | None = None
 
 
 class UpstreamCredentials(UpstreamError):

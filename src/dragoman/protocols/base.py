@@ -107,6 +107,10 @@ class Tap(Interface):
 
     def end(self) -> bytes: ...
 
+    def fail(self, error: DragomanError) -> bytes:
+        """The last bytes after a break: an error as this protocol tells it inside a stream, fitting what was fed so far."""
+        ...
+
 
 class WireProtocol(Interface):
     name: ClassVar[str]

@@ -1,0 +1,146 @@
+"""Attempt: one call of one target. What goes wrong comes out as an UpstreamError that says what the caller should know."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from dragoman.catalog.profile import profile_for
+from dragoman.ir import (
+    BadRequest,
+    DragomanError,
+    Losses,
+    Overloaded,
+    UpstreamBroken,
+    UpstreamCredentials,
+    UpstreamError,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from dragoman.pipeline.call import Call
+from dragoman.pipeline.choose import Step
+from dragoman.pipeline.gateway import Gateway
+from dragoman.protocols.base import Outgoing
+from dragoman.upstream.base import IncomingResponse
+from dragoman.upstream.errors import (
+    BodyTooLarge,
+    ConnectFailed,
+    DeadlineExceeded,
+    PoolExhausted,
+    TransportError,
+)
+from dragoman.wire import json
+
+_MAX_ERROR_BODY = 1024 * 1024
+
+
+async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
+    """The target's answer, its status a good one, its body still to come.
+
+    Raises UpstreamError; BadRequest where the request cannot be said in the target's protocol."""
+    outgoing = _prepare(call, step)
+    call.target = step.target
+    call.spoken = step.named
+    call.attempts += 1
+    endpoint = step.endpoint
+    if endpoint.local:
+        endpoint = await gateway.engine.endpoint(endpoint)
+    credential = endpoint.next_credential()
+    request = endpoint.request(step.named, outgoing.path, outgoing.body, credential=credential)
+    began = perf_counter()
+    try:
+        response = await gateway.transport(endpoint).send(request)
+        if response.status != 200:
+            body = await _error_body(response)
+    except TransportError as error:
+        raise upstream_error(error, step) from None
+    finally:
+        call.upstream += perf_counter() - began
+    if response.status != 200:
+        raise _refused(call, gateway, step, response, body, credential)
+    return response
+
+
+def _prepare(call: Call, step: Step) -> Outgoing:
+    assert call.protocol is not None and call.route is not None and call.peek is not None
+    profile = profile_for(step.named, step.target.model)
+    if step.same:
+        return step.protocol.forward(call.body, call.peek, call.route, step.target.model, profile)
+    if call.request is None:
+        call.request = call.protocol.read_request(call.body, call.route)
+    losses = Losses(call.protocol.spelling)
+    outgoing = step.protocol.write_request(call.request, step.target.model, profile, losses)
+    call.losses = losses.found
+    if call.strict and (serious := losses.serious):
+        listed = "; ".join(f"{loss.path}: {loss.why}" for loss in serious)
+        raise BadRequest(
+            f"x-dragoman-strict is set and {step.target} cannot carry: {listed}", code="losses", param=serious[0].path
+        )
+    return outgoing
+
+
+async def _error_body(response: IncomingResponse) -> bytes:
+    try:
+        return await response.read(_MAX_ERROR_BODY)
+    except BodyTooLarge:
+        return b""
+
+
+def _refused(
+    call: Call, gateway: Gateway, step: Step, response: IncomingResponse, body: bytes, credential: int
+) -> UpstreamError:
+    status = response.status
+    if status < 400:
+        return UpstreamBroken(
+            f"The provider {step.target.provider!r} answered with status {status} in place of an answer."
+        )
+    error = step.protocol.read_error(status, response.headers, body)
+    error.message = gateway.redactor(error.message)
+    if error.status in (401, 402, 403):
+        # The vendor refuses the gateway's key, which is no business of the caller's: its own key is good.
+        labels = step.endpoint.credentials
+        where = labels[credential].label if labels else f"providers.{step.target.provider}"
+        return UpstreamCredentials(
+            f"The provider {step.target.provider!r} refused the gateway's own credential ({where}, status {status}): "
+            f"{error.message} The gateway's operator can mend it there."
+        )
+    if step.same and call.route is not None and not call.route.array and _is_error_object(body):
+        error.raw = gateway.redactor(body)
+    return error
+
+
+def _is_error_object(body: bytes) -> bool:
+    try:
+        value = json.decode(body)
+    except json.NotJson:
+        return False
+    return isinstance(value, dict) and isinstance(value.get("error"), dict)
+
+
+def upstream_error(error: TransportError, step: Step) -> UpstreamError | Overloaded:
+    """What a failure of the connection means to the caller. The operator's log has the whole of it."""
+    name = step.target.provider
+    match error:
+        case ConnectFailed():
+            return UpstreamUnreachable(f"The provider {name!r} cannot be reached: {error}.")
+        case PoolExhausted():
+            return Overloaded(f"All connections to the provider {name!r} are busy. Try again shortly.", retry_after=1.0)
+        case DeadlineExceeded(phase="connect"):
+            return UpstreamTimeout(f"The provider {name!r} did not accept a connection in time.")
+        case DeadlineExceeded(phase="first_byte"):
+            return UpstreamTimeout(f"The provider {name!r} did not begin to answer in time.")
+        case DeadlineExceeded(phase="idle"):
+            return UpstreamTimeout(f"The provider {name!r} fell silent in the middle of its answer.")
+        case DeadlineExceeded():
+            return UpstreamTimeout(f"The provider {name!r} did not finish its answer in time.")
+        case BodyTooLarge():
+            return UpstreamBroken(f"The provider {name!r} sent an answer of more than {error.limit} bytes.")
+        case _:
+            return UpstreamBroken(f"The provider {name!r} broke off: {error}.")
+
+
+def worth_another(error: DragomanError) -> bool:
+    """Whether a second target may do better: not where the vendor found fault with the request itself."""
+    if isinstance(error, UpstreamRefused):
+        return error.status >= 500 or error.status in (408, 429)
+    return True

@@ -1,0 +1,102 @@
+"""All that is known of one request while it walks through the pipeline; settled into one log line at the end."""
+
+from __future__ import annotations
+
+from time import perf_counter, time
+from typing import TYPE_CHECKING
+
+from dragoman.ir import Loss, Losses, Request, Usage
+from dragoman.observe.ids import request_id
+from dragoman.protocols.base import Headers, Peek, Route, WireProtocol
+
+if TYPE_CHECKING:
+    from dragoman.catalog.directory import Resolved, Target
+    from dragoman.pipeline.snapshot import Key, Snapshot
+
+
+class Call:
+    """Filled in by one step after the other. Times are of `perf_counter`, in seconds."""
+
+    __slots__ = (
+        "attempts",
+        "body",
+        "client_closed",
+        "error",
+        "first_byte",
+        "id",
+        "key",
+        "losses",
+        "model",
+        "peek",
+        "protocol",
+        "request",
+        "resolved",
+        "route",
+        "snapshot",
+        "spoken",
+        "started",
+        "status",
+        "stream",
+        "strict",
+        "target",
+        "upstream",
+        "usage",
+        "when",
+    )
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.id = request_id()
+        self.when = time()
+        self.started = perf_counter()
+        self.snapshot = snapshot
+        self.protocol: WireProtocol | None = None
+        self.route: Route | None = None
+        self.key: Key | None = None
+        self.body = b""
+        self.peek: Peek | None = None
+        self.request: Request | None = None
+        self.resolved: Resolved | None = None
+        self.model = ""
+        self.target: Target | None = None
+        self.spoken = ""
+        self.attempts = 0
+        self.losses: list[Loss] = []
+        self.strict = False
+        self.stream = False
+        self.usage: Usage | None = None
+        self.status = 0
+        self.error: str | None = None
+        self.first_byte: float | None = None
+        self.upstream = 0.0
+        self.client_closed = False
+
+    def keep(self, losses: Losses) -> None:
+        self.losses.extend(losses.found)
+
+    def headers(self) -> Headers:
+        """What every answer carries, whatever the protocol."""
+        found: Headers = [(b"x-request-id", self.id.encode())]
+        if self.target is not None:
+            found.append((b"x-dragoman-target", header_text(str(self.target))))
+            found.append((b"x-dragoman-attempts", b"%d" % self.attempts))
+        if self.losses:
+            paths = dict.fromkeys(loss.path for loss in self.losses if not loss.harmless)
+            if paths:
+                found.append((b"x-dragoman-losses", header_text(_joined(list(paths)))))
+        return found
+
+
+def header_text(text: str) -> bytes:
+    """`text` as a header's value: what ASCII cannot show is escaped, and nothing in it can end the line."""
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    return "".join(c if c.isprintable() else " " for c in text).encode("ascii", "backslashreplace")
+
+
+def _joined(paths: list[str], limit: int = 4096) -> str:
+    # Proxies refuse headers past some kilobytes; the ledger and the log hold the whole list.
+    text = ",".join(paths)
+    while len(text) > limit and len(paths) > 1:
+        paths = paths[: len(paths) * limit // len(text)] or paths[:1]
+        text = ",".join([*paths, "…"])
+    return text[: limit + 1]

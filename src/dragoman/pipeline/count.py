@@ -1,0 +1,57 @@
+"""Count: how many tokens a request would be, by whoever will read it: the vendor's own counting, or the built-in model's."""
+
+from __future__ import annotations
+
+from dragoman.catalog.profile import profile_for
+from dragoman.ir import DragomanError, Losses, UpstreamBroken
+from dragoman.local.count import count_tokens as count_locally
+from dragoman.pipeline.attempt import attempt, upstream_error
+from dragoman.pipeline.call import Call
+from dragoman.pipeline.caller import Caller
+from dragoman.pipeline.choose import Step
+from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.relay import relay
+from dragoman.upstream.errors import TransportError
+from dragoman.wire import json
+
+_MAX_COUNT_ANSWER = 64 * 1024 * 1024
+
+
+async def count_tokens(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None:
+    """Answers with the true count. Raises DragomanError 501 where the target has no way to count."""
+    assert call.protocol is not None and call.route is not None
+    if step.same and not step.endpoint.local:
+        await relay(call, caller, step, await attempt(call, gateway, step))
+        return
+    if not step.endpoint.local:
+        raise DragomanError(
+            f"{step.target} cannot count tokens: its protocol, {step.named}, has no such call.",
+            status=501,
+            code="unsupported",
+        )
+    call.target = step.target
+    call.attempts = 1
+    request = call.protocol.read_request(call.body, call.route)
+    outgoing = step.protocol.write_request(
+        request, step.target.model, profile_for(step.named, step.target.model), Losses(call.protocol.spelling)
+    )
+    body = json.decode(outgoing.body)
+    endpoint = await gateway.engine.endpoint(step.endpoint)
+
+    async def post(path: str, content: bytes) -> bytes:
+        sent = endpoint.request(step.named, path, content)
+        sent.target = path.encode()
+        try:
+            response = await gateway.transport(endpoint).send(sent)
+            found = await response.read(_MAX_COUNT_ANSWER)
+        except TransportError as error:
+            raise upstream_error(error, step) from None
+        if response.status != 200:
+            raise UpstreamBroken(f"The built-in model could not count: status {response.status}.")
+        return found
+
+    tokens = await count_locally(post, body["messages"], body.get("tools"))
+    call.status = 200
+    await caller.answer(
+        200, [(b"content-type", b"application/json"), *call.headers()], call.protocol.write_count(tokens)
+    )

@@ -1,0 +1,86 @@
+"""What all requests of one worker share: the current snapshot, the connections, the counters, the built-in model's gate."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from dragoman.ir import Overloaded
+from dragoman.local.gate import Busy, Gate
+from dragoman.observe.logs import Logs
+from dragoman.observe.metrics import Tally
+from dragoman.observe.redaction import Redactor
+from dragoman.pipeline.lists import Lists
+from dragoman.pipeline.snapshot import Snapshot
+from dragoman.providers.endpoint import Endpoint
+from dragoman.routing.plan import Balance
+from dragoman.upstream.aiohttp_transport import AiohttpTransport
+from dragoman.upstream.base import Transport
+from dragoman.upstream.lean import LeanTransport
+
+
+class Engine(Protocol):
+    """Where the built-in model's process is; it belongs to the supervisor."""
+
+    async def endpoint(self, template: Endpoint) -> Endpoint:
+        """`template` with the address and key of the running process, started if need be.
+
+        Raises Overloaded where it does not come up in time."""
+        ...
+
+
+class Gateway:
+    def __init__(self, snapshot: Snapshot, *, tally: Tally, logs: Logs, engine: Engine, workers: int = 1) -> None:
+        self.snapshot = snapshot
+        self.tally = tally
+        self.logs = logs
+        self.log = logs.requests
+        self.engine = engine
+        self.balance = Balance()
+        self.draining = False  # /readyz says no
+        self.closing = False  # what is still open is being ended
+        self.active: set[asyncio.Task[object]] = set()
+        self.redactor = Redactor([])
+        self.lists = Lists()
+        self._workers = workers
+        self._transports: dict[tuple[str, int], Transport] = {}
+        self.swap(snapshot)
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """From here on new requests see `snapshot`; running ones keep theirs."""
+        self.snapshot = snapshot
+        local = snapshot.settings.local
+        # The bound is on the whole machine's one model, so each worker has its share of it.
+        self.gate = Gate(max(1, local.parallel // self._workers), local.queue // self._workers)
+        secrets = [credential.secret for e in snapshot.endpoints.values() for credential in e.credentials]
+        secrets += [value.decode() for e in snapshot.endpoints.values() for _, value in e.extra_headers]
+        self.redactor = Redactor(secrets)
+        self.logs.redact(self.redactor)
+
+    def transport(self, endpoint: Endpoint) -> Transport:
+        """Connections outlive reloads: they belong to an origin, not to a configuration."""
+        kind = (endpoint.transport, endpoint.max_connections)
+        found = self._transports.get(kind)
+        if found is None:
+            if endpoint.transport == "aiohttp":
+                found = AiohttpTransport(max_connections_per_origin=endpoint.max_connections)
+            else:
+                found = LeanTransport(max_connections_per_origin=endpoint.max_connections)
+            self._transports[kind] = found
+        return found
+
+    async def aclose(self) -> None:
+        for transport in self._transports.values():
+            await transport.aclose()
+
+
+@asynccontextmanager
+async def admitted(gateway: Gateway) -> AsyncIterator[None]:
+    """A place at the built-in model for the length of the block. Raises Overloaded where too many wait already."""
+    try:
+        async with gateway.gate.enter():
+            yield
+    except Busy as busy:
+        raise Overloaded(str(busy), retry_after=busy.retry_after_seconds) from None

@@ -1,0 +1,25 @@
+"""Refuse: an error on its way to the caller, in the caller's own protocol."""
+
+from __future__ import annotations
+
+from dragoman.ir import DragomanError, MethodNotAllowed, UpstreamRefused
+from dragoman.pipeline.call import Call
+from dragoman.pipeline.caller import Caller
+from dragoman.protocols.known import PROTOCOLS
+
+_FALLBACK = PROTOCOLS["openai-chat"]
+
+
+async def refuse(call: Call, caller: Caller, error: DragomanError) -> None:
+    """Answers with `error`, unless an answer has begun already."""
+    call.error = error.code or type(error).__name__
+    if caller.started:
+        return
+    protocol = call.protocol or _FALLBACK
+    status, headers, body = protocol.write_error(error, call.route)
+    if isinstance(error, UpstreamRefused) and error.raw is not None:
+        body = error.raw
+    if isinstance(error, MethodNotAllowed):
+        headers = [*headers, (b"allow", ", ".join(error.allow).encode())]
+    call.status = status
+    await caller.answer(status, [*headers, *call.headers()], body)

@@ -1,0 +1,234 @@
+"""Relay: the vendor's answer on its way to the caller, byte for byte where both speak the same protocol, else translated."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+
+from dragoman.ir import (
+    DragomanError,
+    Event,
+    Failed,
+    Losses,
+    Response,
+    Started,
+    Text,
+    UpstreamBroken,
+    UsageReported,
+)
+from dragoman.pipeline.attempt import upstream_error
+from dragoman.pipeline.call import Call
+from dragoman.pipeline.caller import Caller
+from dragoman.pipeline.choose import Step
+from dragoman.pipeline.closing import CLOSING, shutting_down
+from dragoman.protocols.base import Headers, Stamp, StreamWriter
+from dragoman.upstream.base import IncomingResponse
+from dragoman.upstream.errors import TransportError
+from dragoman.wire import json
+
+_MAX_ANSWER = 256 * 1024 * 1024
+_JSON = b"application/json"
+_EVENTS = b"text/event-stream"
+
+
+async def relay(call: Call, caller: Caller, step: Step, response: IncomingResponse) -> None:
+    """Gives the whole answer to the caller. Raises UpstreamError, after which `caller.started` says whether any of it left."""
+    try:
+        if not call.stream:
+            await _relay_whole(call, caller, step, response)
+        elif step.same:
+            await _relay_stream_untouched(call, caller, step, response)
+        else:
+            await _relay_stream_translated(call, caller, step, response)
+    finally:
+        response.close()
+
+
+async def _chunk(call: Call, step: Step, response: IncomingResponse) -> bytes:
+    began = perf_counter()
+    try:
+        return await response.chunk()
+    except TransportError as error:
+        raise upstream_error(error, step) from None
+    except asyncio.CancelledError as cancelled:
+        if cancelled.args == CLOSING:
+            raise shutting_down() from None
+        raise
+    finally:
+        call.upstream += perf_counter() - began
+
+
+async def _whole(call: Call, step: Step, response: IncomingResponse) -> bytes:
+    began = perf_counter()
+    try:
+        return await response.read(_MAX_ANSWER)
+    except TransportError as error:
+        raise upstream_error(error, step) from None
+    finally:
+        call.upstream += perf_counter() - began
+
+
+async def _relay_whole(call: Call, caller: Caller, step: Step, response: IncomingResponse) -> None:
+    body = await _whole(call, step, response)
+    kind = content_type(response)
+    _expect(kind, (_JSON,), step)
+    if step.same:
+        call.usage = step.protocol.read_usage(body)
+        answer = body
+    else:
+        neutral = step.protocol.read_response(body)
+        call.usage = neutral.usage
+        assert call.protocol is not None and call.request is not None
+        losses = Losses(call.protocol.spelling)
+        answer = call.protocol.write_response(neutral, call.request, stamp(call, neutral.model), losses)
+        call.keep(losses)
+    if wants_output_text(caller):
+        answer = _with_output_text(answer, step.protocol.read_response(body))
+    call.status = 200
+    call.first_byte = perf_counter()
+    await caller.answer(200, [(b"content-type", _JSON), *call.headers()], answer)
+
+
+async def _relay_stream_untouched(call: Call, caller: Caller, step: Step, response: IncomingResponse) -> None:
+    assert call.peek is not None and call.route is not None
+    await _check_stream(call, step, response)
+    tap = step.protocol.tap(call.peek, call.route)
+    try:
+        while data := await _chunk(call, step, response):
+            out = tap.feed(data)
+            if tap.failed is not None and not caller.started:
+                raise tap.failed
+            if out:
+                await _pass_on(call, caller, content_type(response), out)
+        out = tap.end()
+        if out:
+            await _pass_on(call, caller, content_type(response), out)
+        if not tap.finished and tap.failed is None:
+            raise UpstreamBroken(
+                f"The provider {step.target.provider!r} ended the stream before the answer was complete."
+            )
+    except DragomanError as error:
+        if not caller.started:
+            raise
+        call.error = error.code
+        await caller.write(tap.fail(error))
+    finally:
+        call.usage = tap.usage
+    if tap.failed is not None:
+        call.error = tap.failed.code or "upstream_error"
+    await caller.finish()
+
+
+async def _relay_stream_translated(call: Call, caller: Caller, step: Step, response: IncomingResponse) -> None:
+    await _check_stream(call, step, response)
+    reader = step.protocol.stream_reader()
+    writer: StreamWriter | None = None
+    ended = False
+    try:
+        while not ended:
+            data = await _chunk(call, step, response)
+            ended = not data
+            events = reader.end() if ended else reader.feed(data)
+            if not events:
+                continue
+            failed = _watch(call, events)
+            if failed is not None and not caller.started:
+                raise failed
+            if writer is None:
+                writer = _writer(call, events, step)
+            out = writer.write(events)
+            if failed is not None:
+                call.error = failed.code or "upstream_error"
+            if out:
+                await _pass_on(call, caller, writer.content_type, out)
+            if failed is not None:
+                await caller.finish()
+                return
+        if writer is None:
+            raise UpstreamBroken(f"The provider {step.target.provider!r} sent an empty stream.")
+        if out := writer.end():
+            await _pass_on(call, caller, writer.content_type, out)
+    except DragomanError as error:
+        if not caller.started or writer is None:
+            raise
+        call.error = error.code
+        await caller.write(writer.fail(error))
+    await caller.finish()
+
+
+def _watch(call: Call, events: list[Event]) -> DragomanError | None:
+    failed = None
+    for event in events:
+        kind = type(event)
+        if kind is UsageReported:
+            call.usage = event.usage  # type: ignore[union-attr]
+        elif kind is Failed:
+            failed = event.error  # type: ignore[union-attr]
+    return failed
+
+
+def _writer(call: Call, events: list[Event], step: Step) -> StreamWriter:
+    assert call.protocol is not None and call.request is not None and call.route is not None
+    first = events[0]
+    model = first.model if isinstance(first, Started) else ""
+    return call.protocol.stream_writer(call.request, stamp(call, model or step.target.model), call.route)
+
+
+async def _pass_on(call: Call, caller: Caller, kind: bytes, out: bytes) -> None:
+    if not caller.started:
+        call.status = 200
+        call.first_byte = perf_counter()
+        headers: Headers = [
+            (b"content-type", kind),
+            (b"cache-control", b"no-cache"),
+            (b"x-accel-buffering", b"no"),  # nginx in front of us must not hold events back
+            *call.headers(),
+        ]
+        await caller.start(200, headers)
+    await caller.write(out)
+
+
+def stamp(call: Call, model: str) -> Stamp:
+    """The model's name is the vendor's own word for what answered, so that nobody takes one model for another."""
+    return Stamp(call.id, int(call.when), model or (call.target.model if call.target else call.model))
+
+
+def content_type(response: IncomingResponse) -> bytes:
+    for name, value in response.headers:
+        if name == b"content-type":
+            return value
+    return _JSON
+
+
+async def _check_stream(call: Call, step: Step, response: IncomingResponse) -> None:
+    """A 200 that is no stream is an error in disguise, or no answer of the vendor's API at all."""
+    assert call.route is not None
+    bare = content_type(response).partition(b";")[0].strip().lower()
+    if bare == _EVENTS or (call.route.array and step.same and bare == _JSON):
+        return
+    if bare == _JSON:
+        step.protocol.read_response(await _whole(call, step, response))
+    _expect(bare, (_EVENTS,), step)
+
+
+def _expect(kind: bytes, wanted: tuple[bytes, ...], step: Step) -> None:
+    bare = kind.partition(b";")[0].strip().lower()
+    if bare not in wanted:
+        raise UpstreamBroken(
+            f"The provider {step.target.provider!r} answered with {bare.decode('latin-1')!r} "
+            f"in place of {wanted[0].decode()!r}; is its base_url right?"
+        )
+
+
+def wants_output_text(caller: Caller) -> bool:
+    extras = caller.headers.get(b"x-dragoman-extras")
+    return extras is not None and b"output_text" in extras
+
+
+def _with_output_text(answer: bytes, response: Response) -> bytes:
+    """`"output": {"text": …}` put behind the normal answer's last field."""
+    texts = (
+        [part.text for part in response.candidates[0].parts if isinstance(part, Text)] if response.candidates else []
+    )
+    end = answer.rindex(b"}")
+    return answer[:end].rstrip() + b',"output":' + json.encode({"text": "".join(texts)}) + answer[end:]

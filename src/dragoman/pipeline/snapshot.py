@@ -1,0 +1,91 @@
+"""What the settings mean for requests, worked out once. A reload makes a new snapshot and swaps it in whole; a request
+keeps the one that it began with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from hashlib import sha256
+
+from msgspec import Struct
+
+from dragoman.catalog.directory import Directory, Named, Target
+from dragoman.config import Settings
+from dragoman.providers.endpoint import Endpoint, endpoint_of
+
+
+class Key(Struct, frozen=True):
+    """A caller's credential, without the credential. `expires` is in Unix seconds."""
+
+    name: str
+    models: tuple[str, ...] = ("*",)
+    root: bool = False
+    expires: float | None = None
+
+    def may_use(self, *names: str) -> bool:
+        """Whether the key may use a model known by any of these names."""
+        return any(fnmatchcase(name, pattern) for pattern in self.models for name in names)
+
+
+class Snapshot(Struct, frozen=True):
+    settings: Settings
+    demo: bool
+    directory: Directory
+    endpoints: dict[str, Endpoint]
+    keys: dict[bytes, Key]
+    max_body: int
+
+
+def digest(secret: bytes) -> bytes:
+    """How a key is stored and looked up. Our keys are long and random, so one round of SHA-256 is enough."""
+    return sha256(secret).digest()
+
+
+def snapshot_of(settings: Settings, *, demo: bool, root_key: bytes | None, trial_key: bytes | None = None) -> Snapshot:
+    """`root_key` and `trial_key` are SHA-256 digests; the trial key opens models only and ends with the process."""
+    keys = {
+        digest(key.key.get_secret_value().encode()): Key(
+            key.name, key.models, expires=key.expires_at.astimezone(UTC).timestamp() if key.expires_at else None
+        )
+        for key in settings.keys
+    }
+    if trial_key is not None:
+        keys[trial_key] = Key("trial")
+    if root_key is not None:
+        keys[root_key] = Key("root", root=True)
+    named = {
+        name: Named(
+            tuple(Target(t.provider, t.model, t.weight, t.priority) for t in model.targets),
+            model.aliases,
+            model.description or "",
+        )
+        for name, model in settings.models.items()
+    }
+    patterns = {name: provider.models for name, provider in settings.providers.items()}
+    stand_in = None
+    if demo:
+        stand_in = next(
+            (
+                Target(name, model)
+                for name, provider in settings.providers.items()
+                if "local" in provider.protocols
+                for model in provider.models
+            ),
+            None,
+        )
+    return Snapshot(
+        settings,
+        demo,
+        Directory(named, patterns, stand_in=stand_in),
+        {name: endpoint_of(name, provider) for name, provider in settings.providers.items()},
+        keys,
+        settings.server.max_body,
+    )
+
+
+def expired(key: Key, now: float) -> bool:
+    return key.expires is not None and key.expires <= now
+
+
+def expiry_text(key: Key) -> str:
+    return datetime.fromtimestamp(key.expires or 0, UTC).isoformat(timespec="seconds")

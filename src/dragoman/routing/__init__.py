@@ -1,0 +1,1 @@
+"""Which target is tried, in which order. Pure: no clock and no sockets."""

@@ -1,0 +1,64 @@
+"""What a data worker answers: probes and metrics at once, everything else by the pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from dragoman.pipeline.flow import serve
+from dragoman.pipeline.gateway import Gateway
+from dragoman.server.asgi import AsgiCaller, Receive, Scope, Send
+from dragoman.server.http import TASK
+
+Metrics = Callable[[], tuple[bytes, bytes]]
+Reload = Callable[[], Awaitable[tuple[int, bytes]]]
+
+
+class Application:
+    """`metrics` gives content type and text for /metrics; `reload` asks the supervisor and gives status and JSON."""
+
+    def __init__(self, gateway: Gateway, *, metrics: Metrics, reload: Reload) -> None:
+        self._gateway = gateway
+        self._metrics = metrics
+        self._reload = reload
+        self._own = {
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/metrics": self._show_metrics,
+            "/admin/v1/config/reload": self._reload_config,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        caller = AsgiCaller(scope, receive, send)
+        own = self._own.get(caller.path)
+        if own is not None:
+            await own(caller)
+            return
+        scope[TASK] = asyncio.current_task()
+        await serve(self._gateway, caller)
+
+    async def _livez(self, caller: AsgiCaller) -> None:
+        await _text(caller, 200, b"ok\n")
+
+    async def _readyz(self, caller: AsgiCaller) -> None:
+        if self._gateway.draining:
+            await _text(caller, 503, b"draining\n")
+        else:
+            await _text(caller, 200, b"ready\n")
+
+    async def _show_metrics(self, caller: AsgiCaller) -> None:
+        kind, body = self._metrics()
+        await caller.answer(200, [(b"content-type", kind)], body)
+
+    async def _reload_config(self, caller: AsgiCaller) -> None:
+        from dragoman.server.administration import reload_config
+
+        await reload_config(self._gateway, caller, self._reload)
+
+
+async def _text(caller: AsgiCaller, status: int, body: bytes) -> None:
+    await caller.answer(
+        status, [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")], body
+    )

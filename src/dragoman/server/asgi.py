@@ -1,0 +1,129 @@
+"""The ASGI face of the pipeline: a request's scope, receive and send, as the Caller that the pipeline knows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from dragoman.ir import RequestTimeout, TooLarge
+from dragoman.protocols.base import Headers
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_DISCARD_BYTES = 256 * 1024 * 1024
+_DISCARD_SECONDS = 5.0
+
+
+class AsgiCaller:
+    """`started` is true once a byte of the answer may have left."""
+
+    __slots__ = ("_receive", "_send", "_unread", "headers", "method", "path", "query", "remote", "started")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: bytes = scope["query_string"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        client = scope.get("client")
+        self.remote: str = client[0] if client else ""
+        self.started = False
+        self._receive = receive
+        self._send = send
+        self._unread = True
+
+    async def body(self, limit: int, timeout: float) -> bytes:
+        length = self.headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > limit:
+            raise _too_large(limit)
+        message = await self._next(timeout)
+        if not message.get("more_body"):
+            self._unread = False
+            body: bytes = message.get("body", b"")
+            if len(body) > limit:
+                raise _too_large(limit)
+            return body
+        pieces = [message["body"]]
+        size = len(pieces[0])
+        async with _deadline(timeout):
+            while True:
+                message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    raise asyncio.CancelledError("the caller left")
+                piece = message.get("body", b"")
+                size += len(piece)
+                if size > limit:
+                    raise _too_large(limit)
+                pieces.append(piece)
+                if not message.get("more_body"):
+                    self._unread = False
+                    return b"".join(pieces)
+
+    async def _next(self, timeout: float) -> MutableMapping[str, Any]:
+        async with _deadline(timeout):
+            message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise asyncio.CancelledError("the caller left")
+        return message
+
+    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        self.started = True
+        headers = [*headers, (b"content-length", b"%d" % len(body))]
+        if self._unread and self.method == "POST":
+            await self._answer_unread(status, headers, body)
+            return
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
+
+    async def _answer_unread(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answers somebody who is still sending. Closing at once would reset the connection and lose the answer on its
+        way, so what still comes is read and thrown away for a while."""
+        headers.append((b"connection", b"close"))
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        thrown = 0
+        try:
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                while thrown < _DISCARD_BYTES:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect" or not message.get("more_body"):
+                        break
+                    thrown += len(message.get("body", b""))
+        except TimeoutError:
+            pass
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def start(self, status: int, headers: Headers) -> None:
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write(self, data: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def finish(self) -> None:
+        await self._send({"type": "http.response.body", "body": b""})
+
+
+class _deadline:
+    """`asyncio.timeout` whose end is the caller's fault."""
+
+    __slots__ = ("_seconds", "_timeout")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    async def __aenter__(self) -> None:
+        self._timeout = asyncio.timeout(self._seconds)
+        await self._timeout.__aenter__()
+
+    async def __aexit__(self, *exc: Any) -> None:
+        try:
+            await self._timeout.__aexit__(*exc)
+        except TimeoutError:
+            raise RequestTimeout(f"The request body did not arrive within {self._seconds:.0f} seconds.") from None
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The request body is larger than {limit} bytes, the most this gateway takes (server.max_body).")

@@ -1,0 +1,44 @@
+"""The talk between the supervisor and a worker: one JSON object a line over a socket pair.
+
+From the supervisor: `settings` (the first message, and at each reload), `local` (the built-in model's state),
+`reloaded` (the answer to a worker's asking), `drain`. From a worker: `ready`, `need_local`, `reload`, `failed`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+from dragoman.wire import json
+
+LIMIT = 64 * 1024 * 1024
+
+
+class Channel:
+    """One end. `receive` gives None when the other end is gone."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def over(cls, end: socket.socket) -> Channel:
+        return cls(*await asyncio.open_unix_connection(sock=end, limit=LIMIT))
+
+    def send(self, kind: str, **fields: Any) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(json.encode({"kind": kind, **fields}) + b"\n")
+
+    async def receive(self) -> dict[str, Any] | None:
+        try:
+            line = await self._reader.readline()
+        except (ConnectionError, ValueError):
+            return None
+        if not line.endswith(b"\n"):
+            return None
+        message: dict[str, Any] = json.decode(line)
+        return message
+
+    def close(self) -> None:
+        self._writer.close()

@@ -1,0 +1,336 @@
+"""`dragoman serve`: the parent of all processes. Opens the port, starts and restarts the workers, keeps the built-in model
+running, reloads the configuration, and ends it all in good order. It answers no request itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from dragoman.config import ConfigError, Loaded, Settings, fingerprint
+from dragoman.local.pull import pull
+from dragoman.local.supervise import LocalModel, State
+from dragoman.observe import logs, metrics
+from dragoman.pipeline.snapshot import digest
+from dragoman.server.bind import check_exposure, listen
+from dragoman.server.control import Channel
+from dragoman.server.root_key import RootKey, new_key, root_key
+
+_log = structlog.get_logger(__name__)
+
+LOCAL_MODEL = "smollm2-135m"
+_WATCH_SECONDS = 1.0
+_COMPACT_SECONDS = 60.0
+_QUICK_SECONDS = 5.0
+_QUICK_DEATHS = 5
+_LAST_GRACE = 5.0
+
+
+class StartFailed(Exception):
+    """The server cannot be started; the message says why and what to do."""
+
+
+class WorkerProcess:
+    """One data worker and the channel to it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, channel: Channel) -> None:
+        self.process = process
+        self.channel = channel
+        self.ready = asyncio.Event()
+        self.born = time.monotonic()
+
+
+class Supervisor:
+    """`load` reads and checks the configuration anew, overrides from the command line included."""
+
+    def __init__(self, load: Any, loaded: Loaded, environment: Mapping[str, str]) -> None:
+        self._load = load
+        self._loaded = loaded
+        self._environment = environment
+        self.settings: Settings = loaded.settings
+        self.key: RootKey | None = None
+        self.trial_key: str | None = None
+        self.local: LocalModel | None = None
+        self.port = 0
+        self._workers: set[WorkerProcess] = set()
+        self._keepers: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._stop = asyncio.Event()
+        self._stopping = False
+        self._failure: str | None = None
+        self._reloading = asyncio.Lock()
+        self._listener: socket.socket | None = None
+        self._directory: Path | None = None
+        self._applied_at = time.time()
+
+    async def run(self, on_ready: Any) -> int:
+        """Serves until told to stop; the process's exit status. `on_ready(supervisor)` is awaited once, when requests are
+        answered. Raises StartFailed, BindError."""
+        self._prepare()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._asked_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload_and_log("signal")))
+        try:
+            count = self.settings.server.workers
+            self._keepers = [asyncio.create_task(self._keep_worker(), name=f"worker-{n}") for n in range(count)]
+            if self._loaded.demo and self.local is not None:
+                await self.local.start()
+            self._spawn(self._watch())
+            self._spawn(self._compact())
+            if await self._first_ready():
+                self._spawn(on_ready(self))
+            await self._stop.wait()
+        finally:
+            await self._end()
+        if self._failure is not None:
+            raise StartFailed(self._failure)
+        return 0
+
+    def _prepare(self) -> None:
+        settings = self.settings
+        data = settings.data
+        try:
+            data.mkdir(parents=True, exist_ok=True)
+            self.key = root_key(data, self._environment)
+        except OSError as error:
+            raise StartFailed(
+                f"The data directory {data} cannot be used: {error.strerror or error}. Choose another with --data DIR."
+            ) from None
+        check_exposure(settings.server.host, self.key.given)
+        self._listener = listen(settings.server.host, settings.server.port)
+        self.port = self._listener.getsockname()[1]
+        self._directory = Path(tempfile.mkdtemp(prefix="dragoman-"))
+        if self._loaded.demo:
+            # The demo's model costs nobody money; a key for it may be shown at each start, and ends with the process.
+            self.trial_key = new_key("dgm_try_")
+        if any("local" in provider.protocols for provider in settings.providers.values()):
+            threads = settings.local.threads or os.cpu_count() or 2
+            self.local = LocalModel(
+                functools.partial(pull, LOCAL_MODEL, data),
+                parallel=settings.local.parallel,
+                context=settings.local.context,
+                threads=threads,
+                on_state=self._local_changed,
+            )
+
+    # --- workers
+
+    async def _keep_worker(self) -> None:
+        """One worker after the other, for as long as we live."""
+        deaths = 0
+        while not self._stopping:
+            worker = await self._start_worker()
+            self._workers.add(worker)
+            try:
+                await self._hear(worker)
+                code = await worker.process.wait()
+            finally:
+                self._workers.discard(worker)
+                worker.channel.close()
+            if self._stopping:
+                return
+            lived = time.monotonic() - worker.born
+            deaths = deaths + 1 if lived < _QUICK_SECONDS else 0
+            if deaths >= _QUICK_DEATHS:
+                self._failure = f"A worker process died {deaths} times in a row soon after its start (status {code}); see the log above."
+                self._stop.set()
+                return
+            _log.error("a worker process died and is started again", status=code, pid=worker.process.pid)
+            await asyncio.sleep(0.1 * 2**deaths)
+
+    async def _start_worker(self) -> WorkerProcess:
+        assert self._listener is not None and self._directory is not None
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "dragoman.server.worker",
+                str(theirs.fileno()),
+                str(self._listener.fileno()),
+                str(self._directory),
+                pass_fds=(theirs.fileno(), self._listener.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        worker = WorkerProcess(process, await Channel.over(ours))
+        worker.channel.send("settings", **self._settings_message())
+        return worker
+
+    def _settings_message(self) -> dict[str, Any]:
+        assert self.key is not None
+        return {
+            "settings": self.settings.dump_secret_json().decode(),
+            "demo": self._loaded.demo,
+            "root_key": self.key.digest.hex(),
+            "trial_key": digest(self.trial_key.encode()).hex() if self.trial_key else None,
+            "local": self._local_message(),
+            "at": self._applied_at,
+        }
+
+    async def _hear(self, worker: WorkerProcess) -> None:
+        while (message := await worker.channel.receive()) is not None:
+            match message["kind"]:
+                case "ready":
+                    worker.ready.set()
+                case "need_local":
+                    if self.local is not None:
+                        await self.local.start()
+                case "reload":
+                    self._spawn(self._reload_for(worker))
+
+    async def _first_ready(self) -> bool:
+        """Whether a worker came up before we were told to stop."""
+        while not self._stop.is_set():
+            if any(worker.ready.is_set() for worker in self._workers):
+                return True
+            await asyncio.sleep(0.01)
+        return False
+
+    # --- the built-in model
+
+    def _local_message(self) -> dict[str, Any]:
+        if self.local is None:
+            return {"state": "stopped", "base_url": None, "api_key": None, "reason": None}
+        return {
+            "state": self.local.state.value,
+            "base_url": self.local.base_url,
+            "api_key": self.local.api_key,
+            "reason": self.local.reason,
+        }
+
+    def _local_changed(self, state: State) -> None:
+        _log.debug("the built-in model", state=state.value)
+        for worker in self._workers:
+            worker.channel.send("local", **self._local_message())
+
+    # --- reload
+
+    async def _reload_for(self, worker: WorkerProcess) -> None:
+        status, body = await self._reload_and_log("administrator")
+        worker.channel.send("reloaded", status=status, body=body)
+
+    async def _reload_and_log(self, why: str) -> tuple[int, dict[str, Any]]:
+        """Reads and checks first; only what is wholly good is put in force, at once for all that is in it."""
+        async with self._reloading:
+            loop = asyncio.get_running_loop()
+            try:
+                loaded: Loaded = await loop.run_in_executor(None, self._load)
+            except ConfigError as error:
+                problems = [str(problem) for problem in error.problems]
+                for problem in problems:
+                    _log.error("the configuration was not reloaded", problem=problem, asked_by=why)
+                for worker in self._workers:
+                    worker.channel.send("refused")
+                return 422, {
+                    "error": {
+                        "message": "The configuration is not valid; nothing was changed.",
+                        "type": "invalid_request_error",
+                    },
+                    "problems": problems,
+                }
+            except Exception as error:
+                _log.exception("the configuration could not be read", asked_by=why)
+                return 500, {
+                    "error": {"message": f"The configuration could not be read: {error}", "type": "server_error"}
+                }
+            restart = _needs_restart(self.settings, loaded.settings)
+            self._loaded, self.settings = loaded, loaded.settings
+            self._applied_at = time.time()
+            for worker in self._workers:
+                worker.channel.send("settings", **self._settings_message())
+            _log.info("the configuration was reloaded", asked_by=why, needs_restart=restart or None)
+            return 200, {"reloaded": True, "needs_restart": restart}
+
+    async def _watch(self) -> None:
+        """Reloads when the file changes. A file that is being written is looked at again once it has come to rest."""
+        path = self._loaded.path
+        if path is None:
+            return
+        applied = seen = fingerprint(path)
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            now = fingerprint(path)
+            if now == seen != applied and now is not None:
+                applied = now
+                await self._reload_and_log("file change")
+            seen = now
+
+    async def _compact(self) -> None:
+        assert self._directory is not None
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_COMPACT_SECONDS)
+            alive = {worker.process.pid for worker in self._workers}
+            with contextlib.suppress(OSError):
+                await loop.run_in_executor(None, metrics.compact, self._directory, alive)
+
+    # --- the end
+
+    def _asked_to_stop(self) -> None:
+        if self._stop.is_set():
+            for worker in self._workers:
+                worker.channel.send("hurry")
+        self._stop.set()
+
+    async def _end(self) -> None:
+        self._stopping = True
+        for worker in self._workers:
+            worker.channel.send("drain")
+        limit = self.settings.server.drain_timeout + _LAST_GRACE
+        if self._keepers:
+            _, late = await asyncio.wait(self._keepers, timeout=limit)
+            if late:
+                for worker in list(self._workers):
+                    with contextlib.suppress(ProcessLookupError):
+                        worker.process.kill()
+                await asyncio.wait(late, timeout=_LAST_GRACE)
+        if self.local is not None:
+            await self.local.stop()
+        for task in [*self._tasks, *self._keepers]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._keepers, return_exceptions=True)
+        if self._listener is not None:
+            self._listener.close()
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _needs_restart(old: Settings, new: Settings) -> list[str]:
+    """The settings that differ and are read only at start."""
+    pairs = {
+        "server.host": (old.server.host, new.server.host),
+        "server.port": (old.server.port, new.server.port),
+        "server.workers": (old.server.workers, new.server.workers),
+        "server.tls": (old.server.tls, new.server.tls),
+        "data": (old.data, new.data),
+        "database": (old.database, new.database),
+        "log": (old.log, new.log),
+        "local": (old.local, new.local),
+    }
+    return [name for name, (before, after) in pairs.items() if before != after]
+
+
+async def supervise(supervisor: Supervisor, on_ready: Any) -> int:
+    log = logs.configure(supervisor.settings.log.format, supervisor.settings.log.level)
+    try:
+        return await supervisor.run(on_ready)
+    finally:
+        log.close()

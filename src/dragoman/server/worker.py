@@ -1,0 +1,205 @@
+"""A data worker: one event loop that answers model traffic on the public socket.
+
+Started by the supervisor as `python -m dragoman.server.worker CONTROL_FD LISTEN_FD METRICS_DIR`; told its settings over the
+control channel, and ends when that channel does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+import ssl
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+import uvloop
+
+from dragoman.config import Settings
+from dragoman.observe import logs, metrics
+from dragoman.pipeline.closing import CLOSING
+from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.snapshot import Snapshot, snapshot_of
+from dragoman.server.application import Application
+from dragoman.server.control import Channel
+from dragoman.server.engine import RemoteEngine
+from dragoman.server.http import CallerConnection
+from dragoman.wire import json
+
+_log = structlog.get_logger(__name__)
+
+_KEEP_ALIVE_SECONDS = 75
+_FLUSH_SECONDS = 1.0
+_LONGEST_ACCEPTING = 5.0
+_RELOAD_SECONDS = 30.0
+
+
+def read_snapshot(message: dict[str, Any]) -> Snapshot:
+    return snapshot_of(
+        Settings.from_secret_json(message["settings"]),
+        demo=message["demo"],
+        root_key=bytes.fromhex(message["root_key"]),
+        trial_key=bytes.fromhex(message["trial_key"]) if message["trial_key"] else None,
+    )
+
+
+class Worker:
+    def __init__(self, channel: Channel, listener: socket.socket, directory: Path, first: dict[str, Any]) -> None:
+        self._channel = channel
+        self._listener = listener
+        self._directory = directory
+        snapshot = read_snapshot(first)
+        log = snapshot.settings.log
+        self._logs = logs.configure(log.format, log.level)
+        self._tally = metrics.Tally()
+        self._engine = RemoteEngine(lambda: channel.send("need_local"))
+        self._engine.tell(first["local"])
+        self._tally.reload(success=True, timestamp=first["at"])
+        self._gateway = Gateway(
+            snapshot, tally=self._tally, logs=self._logs, engine=self._engine, workers=snapshot.settings.server.workers
+        )
+        self._reloads: list[asyncio.Future[tuple[int, bytes]]] = []
+        self._drain = asyncio.Event()
+        self._hurry = False
+        application = Application(self._gateway, metrics=self._show_metrics, reload=self._reload)
+        tls = snapshot.settings.server.tls
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                application,
+                http=CallerConnection,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                ssl_certfile=str(tls.certificate) if tls else None,
+                ssl_keyfile=str(tls.private_key) if tls else None,
+                timeout_graceful_shutdown=2,
+            )
+        )
+
+    async def run(self) -> None:
+        config = self._server.config
+        config.load()
+        if config.ssl is not None:
+            config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._server.lifespan = config.lifespan_class(config)
+        await self._server.startup(sockets=[self._listener])
+        # What was imported lives as long as the process; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        self._channel.send("ready")
+        background = [
+            asyncio.create_task(self._listen(), name="control"),
+            asyncio.create_task(self._keep_count(), name="metrics"),
+            asyncio.create_task(self._server.main_loop(), name="uvicorn"),
+        ]
+        await self._drain.wait()
+        await self._drain_requests()
+        self._server.should_exit = True
+        await self._server.shutdown(sockets=[self._listener])
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await self._gateway.aclose()
+        self._channel.close()
+        self._tally.flush(self._directory)
+        self._logs.close()
+
+    async def _listen(self) -> None:
+        while (message := await self._channel.receive()) is not None:
+            match message["kind"]:
+                case "settings":
+                    self._gateway.swap(read_snapshot(message))
+                    self._tally.reload(success=True, timestamp=message["at"])
+                case "refused":
+                    self._tally.reload(success=False, timestamp=None)
+                case "local":
+                    self._engine.tell(message)
+                    self._tally.local_model("smollm2-135m", message["state"])
+                case "reloaded":
+                    for waiting in self._reloads:
+                        if not waiting.done():
+                            waiting.set_result((message["status"], json.encode(message["body"])))
+                    self._reloads.clear()
+                case "drain":
+                    self._drain.set()
+                case "hurry":
+                    self._hurry = True
+        # The supervisor is gone: nobody would restart us or tell us anything, so finish what is open and end.
+        self._hurry = self._hurry or not self._drain.is_set()
+        self._drain.set()
+
+    async def _drain_requests(self) -> None:
+        """First the readiness probe fails, while connections are still taken: whoever balances load needs time to see it.
+        Then no more connections are taken, and at the end of `drain_timeout` what is still open is told so and ended."""
+        gateway = self._gateway
+        gateway.draining = True
+        limit = gateway.snapshot.settings.server.drain_timeout
+        began = time.monotonic()
+        accepting = min(_LONGEST_ACCEPTING, limit / 2)
+        while gateway.active and not self._hurry and time.monotonic() - began < accepting:
+            await asyncio.sleep(0.02)
+        for server in self._server.servers:
+            server.close()
+        while gateway.active and not self._hurry and time.monotonic() - began < limit:
+            await asyncio.sleep(0.02)
+        gateway.closing = True
+        for task in list(gateway.active):
+            task.cancel(*CLOSING)
+        if gateway.active:
+            await asyncio.wait(list(gateway.active), timeout=2.0)
+
+    async def _keep_count(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _FLUSH_SECONDS
+            await asyncio.sleep(_FLUSH_SECONDS)
+            self._tally.loop_lag(max(0.0, loop.time() - due))
+            self._tally.lines_dropped(self._logs.dropped)
+            try:
+                await loop.run_in_executor(None, self._tally.flush, self._directory)
+            except OSError as error:
+                _log.warning("metrics cannot be written", error=str(error))
+
+    def _show_metrics(self) -> tuple[bytes, bytes]:
+        kind = metrics.CONTENT_TYPE
+        text = metrics.render(self._directory, self._tally)
+        return kind.encode() if isinstance(kind, str) else kind, text
+
+    async def _reload(self) -> tuple[int, bytes]:
+        waiting: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        self._reloads.append(waiting)
+        self._channel.send("reload")
+        try:
+            async with asyncio.timeout(_RELOAD_SECONDS):
+                return await waiting
+        except TimeoutError:
+            return 504, json.encode({"error": {"message": "The reload did not end in time.", "type": "server_error"}})
+
+
+async def _main(control: int, listen: int, directory: Path) -> None:
+    channel = await Channel.over(socket.socket(fileno=control))
+    first = await channel.receive()
+    if first is None:
+        return
+    # Ctrl-C reaches the whole process group; the supervisor decides when a worker ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    await Worker(channel, socket.socket(fileno=listen), directory, first).run()
+
+
+def main() -> None:
+    control, listen, directory = sys.argv[1:]
+    uvloop.run(_main(int(control), int(listen), Path(directory)))
+
+
+if __name__ == "__main__":
+    main()
