@@ -57,8 +57,9 @@ class Place:
 
     @property
     def at(self) -> tuple[int, int]:
-        """The value for a scalar; for a list or mapping, whose value begins further down, the key."""
-        node = self.value if isinstance(self.value, Scalar) or self.key is None else self.key
+        """The value for a scalar; the key for a list or mapping, which begins further down, or for nothing."""
+        written = isinstance(self.value, Scalar) and (self.value.text or not self.value.plain)
+        node = self.value if written or self.key is None else self.key
         return node.line, node.col
 
     @property
@@ -98,7 +99,8 @@ def read(root: Node | None, file: str, env: Env[str, str], folder: Path) -> Read
         reading.data = {}
         return reading
     reading.places[()] = Place(None, root)
-    reading.data = _Reader(reading, env, folder).value(root, ())
+    data = _Reader(reading, env, folder).value(root, ())
+    reading.data = {} if data is None else data
     return reading
 
 
@@ -108,11 +110,7 @@ class _Reader:
 
     def value(self, node: Node, path: SettingPath) -> Any:
         reading = self.reading
-        reading.count += 1
-        if reading.count > MAX_NODES:
-            # Aliases to aliases grow a small file without bound; the tree itself was bounded before.
-            if reading.count == MAX_NODES + 1:
-                self.refuse((), f"grows to more than {MAX_NODES} values through its aliases", "Use fewer aliases.")
+        if not self.may_grow():
             return UNREADABLE
         if node.tag not in _TAGS:
             return self.refuse(path, "has a tag that is not understood", "Remove it, or quote text that begins with !.")
@@ -130,6 +128,13 @@ class _Reader:
                 return items
             case Mapping():
                 return self.mapping(node, path)
+
+    def may_grow(self) -> bool:
+        """Whether one more value is allowed: aliases to aliases grow a small file without bound."""
+        self.reading.count += 1
+        if self.reading.count == MAX_NODES + 1:
+            self.refuse((), f"grows to more than {MAX_NODES} values through its aliases", "Use fewer aliases.")
+        return self.reading.count <= MAX_NODES
 
     def mapping(self, node: Mapping, path: SettingPath) -> dict[str, Any]:
         reading = self.reading
@@ -166,6 +171,8 @@ class _Reader:
     def merge(self, node: Node, own: dict[str, Any], path: SettingPath) -> None:
         """`<<: *anchor`: entries of the anchor's mapping that are not written here."""
         for source in node.items if isinstance(node, Sequence) else [node]:
+            if not self.may_grow():
+                return
             if not isinstance(source, Mapping):
                 self.reading.problems.append(
                     Problem(
@@ -175,14 +182,16 @@ class _Reader:
                 )  # fmt: skip
                 continue
             for key, value in source.entries:
-                if isinstance(key, Scalar) and key.text not in own and self.reading.count <= MAX_NODES:
-                    below = (*path, key.text)
-                    if key.text == "<<" and key.plain:
-                        self.reading.count += 1
-                        self.merge(value, own, path)
-                    else:
-                        self.reading.places[below] = Place(key, value)
-                        own[key.text] = self.value(value, below)
+                if not self.may_grow():
+                    return
+                if not isinstance(key, Scalar) or key.text in own:
+                    continue
+                if key.text == "<<" and key.plain:
+                    self.merge(value, own, path)
+                    continue
+                below = (*path, key.text)
+                self.reading.places[below] = Place(key, value)
+                own[key.text] = self.value(value, below)
 
     def scalar(self, node: Scalar, path: SettingPath) -> Any:
         if "${" in node.text:

@@ -57,7 +57,7 @@ def write_duration(seconds: float) -> str:
     thousandths = seconds * 1000
     if thousandths == int(thousandths):
         return f"{int(thousandths)}ms"
-    return f"{seconds:.6f}".rstrip("0") + "s"
+    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
 
 
 def read_size(value: object) -> int:
