@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from dragoman.cli.config import BAD_CONFIGURATION, print_json, print_problems
-from dragoman.config import ConfigError, load
+from dragoman.cli.config import print_json
+from dragoman.config import ConfigError
+from dragoman.config.loading import load_text
 from dragoman.config.presets import PRESETS, Preset
-from dragoman.config.starter import Answers, is_reference, variables_in, write_starter
+from dragoman.config.starter import Answers, is_reference, starter, variables_in, write_starter
 
 _NAMES = [preset.name for preset in PRESETS]
 
@@ -80,23 +80,24 @@ def command(
     if port is None:
         port = 8000 if yes else click.prompt("Port", type=click.IntRange(0, 65535), default=8000, err=True)
     answers = Answers(host=host, port=port, keys={name: keys[name] for name in names})
+    unset = [name for name in variables_in(answers) if not os.environ.get(name)]
+    try:
+        # Variables that are still to be set are taken as set.
+        load_text(starter(answers), target, {**os.environ, **dict.fromkeys(unset, "to-be-set")})
+    except ConfigError as error:
+        faults = "; ".join(f"{problem.path} {problem.message}. {problem.mend}" for problem in error.problems)
+        raise click.UsageError(faults) from None
     try:
         write_starter(target, answers, replace=force)
     except FileExistsError:
         raise click.ClickException(f"{target} has just appeared. Replace it with --force.") from None
     except OSError as error:
         raise click.ClickException(f"{target} cannot be written ({error.strerror}).") from None
-    _finish(target, answers, as_json)
+    _finish(target, answers, unset, as_json)
 
 
-def _finish(target: Path, answers: Answers, as_json: bool) -> None:
-    """Check what was written, with the variables that are still to be set taken as set."""
-    unset = [name for name in variables_in(answers) if not os.environ.get(name)]
-    try:
-        load(target, {**os.environ, **dict.fromkeys(unset, "to-be-set")})
-    except ConfigError as error:
-        print_problems(error.problems, sys.stderr)
-        raise SystemExit(BAD_CONFIGURATION) from None
+def _finish(target: Path, answers: Answers, unset: list[str], as_json: bool) -> None:
+    """Say where the file is and what to do next."""
     serve = "dragoman serve" if target == Path("dragoman.yaml") else f"dragoman serve --config {target}"
     if as_json:
         print_json({"path": str(target), "providers": [*answers.keys, "local"], "unset": unset, "next": serve})

@@ -54,7 +54,11 @@ def load(path: Path | None, env: Mapping[str, str]) -> Loaded:
     file = find(path, env)
     if file is None:
         return check(None, Reading("environment", data={}), "", env)
-    text = read_text(file)
+    return load_text(read_text(file), file, env)
+
+
+def load_text(text: str, file: Path, env: Mapping[str, str]) -> Loaded:
+    """The same for text that stands, or is about to stand, in `file`."""
     root = _parse(text, str(file))
     return check(file, read(root, str(file), env, file.parent), text, env)
 
