@@ -20,7 +20,7 @@ AttemptKey = tuple[str, str, str, str]
 LossKey = tuple[str, str, str]
 """from, to, field"""
 
-_INDEX = re.compile(r"\[[^\]]*\]|(?<=\.)\d+(?=\.|\[|$)", re.ASCII)
+_INDEX = re.compile(r"\[[^\]]*\]|\.\d+(?=\.|\[|$)", re.ASCII)
 # Names behind these are the caller's own: schema properties, metadata.
 _OWN_NAMES = re.compile(r"\b(properties|patternProperties|\$?defs|definitions|metadata|labels|logit_bias)\.[^.\[]+")
 _STRANGE = re.compile(r"[^A-Za-z0-9_.\[\]$*:-]")
@@ -30,9 +30,9 @@ _STRANGE = re.compile(r"[^A-Za-z0-9_.\[\]$*:-]")
 def field_path(path: str) -> str:
     """`path` without what is one request's own: `messages[0].x` → `messages[].x`, `schema.properties.age.format` →
     `schema.properties.*.format`; at most MAX_LABEL characters. Normalising twice changes nothing."""
-    path = _INDEX.sub(lambda match: "[]" if match[0][0] == "[" else "", _STRANGE.sub("_", path))
-    path = _OWN_NAMES.sub(r"\1.*", path)
-    return path[:MAX_LABEL]
+    # Cut first: no step below makes a path longer, and one cut behind them could uncover an index.
+    path = _STRANGE.sub("_", path[:MAX_LABEL])
+    return _OWN_NAMES.sub(r"\1.*", _INDEX.sub("[]", path))
 
 
 def label(value: str) -> str:

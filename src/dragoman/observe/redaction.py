@@ -38,7 +38,7 @@ _SHAPES = r"""
   )
   | ( \b(?i:bearer)\ + ) [A-Za-z0-9_\-.~+/]+=*
   | ( \b(?i:basic)\ + ) (?=[A-Za-z]*[A-Z0-9+/=]) [A-Za-z0-9+/]{8,}=*
-  | ( (?:(?<![A-Za-z0-9])|(?<=[a-z_\-]))(?i:api[_-]?key|access[_-]?token|auth[_-]?token|key|token|signature) = )
+  | ( (?<![A-Za-z0-9])(?i:api[_-]?key|access[_-]?token|auth[_-]?token|key|token|signature) = )
       [^\s"'\\&;,<>()\[\]{}]+
   | ( (?i:x-goog-api-key|x-api-key|api[_-]?key|access[_-]?token)\\?["']?\ ?:\ ?\\?["']? )
       (?! [\s"'\\] ) [A-Za-z0-9_\-.~+/]{8,}=*

@@ -80,7 +80,7 @@ def compact(directory: Path, alive: Collection[int] | None = None) -> int:
 
 
 def _list(directory: Path) -> dict[str, tuple[int, int]]:
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         return {
             name: (int(match[1]), int(match[2])) for name in os.listdir(directory) if (match := _NAME.fullmatch(name))
         }
@@ -106,8 +106,8 @@ def _runs(pid: int) -> bool:
 
 
 def _load(path: Path) -> State | None:
-    """None for a file that is gone, or that another version wrote."""
+    """None for a file that is gone, unreadable, or written by another version."""
     try:
         return decode(path.read_bytes())
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError):
         return None
