@@ -1,0 +1,65 @@
+"""Checked values out of a caller's JSON: each function gives the value as its type or refuses it by the field's path."""
+
+from typing import Any
+
+from dragoman.ir import BadRequest
+from dragoman.wire.json import kind_of
+
+
+def refuse(path: str, wanted: str, value: Any) -> BadRequest:
+    return BadRequest(
+        f"Invalid type for '{path}': expected {wanted}, but got {kind_of(value)} instead.",
+        param=path,
+        code="invalid_type",
+    )
+
+
+def missing(path: str) -> BadRequest:
+    return BadRequest(f"Missing required parameter: '{path}'.", param=path, code="missing_required_parameter")
+
+
+def invalid(path: str, why: str) -> BadRequest:
+    return BadRequest(f"Invalid value for '{path}': {why}", param=path, code="invalid_value")
+
+
+def text(value: Any, path: str) -> str:
+    if type(value) is not str:
+        raise refuse(path, "a string", value)
+    return value
+
+
+def optional_text(value: Any, path: str) -> str | None:
+    return None if value is None else text(value, path)
+
+
+def flag(value: Any, path: str) -> bool:
+    if type(value) is not bool:
+        raise refuse(path, "a boolean", value)
+    return value
+
+
+def number(value: Any, path: str) -> float:
+    if type(value) is not float and type(value) is not int:
+        raise refuse(path, "a number", value)
+    return value
+
+
+def integer(value: Any, path: str) -> int:
+    """A whole number; `40.0` will do."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    if type(value) is not int:
+        raise refuse(path, "an integer", value)
+    return value
+
+
+def table(value: Any, path: str) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise refuse(path, "an object", value)
+    return value
+
+
+def array(value: Any, path: str) -> list[Any]:
+    if type(value) is not list:
+        raise refuse(path, "an array", value)
+    return value

@@ -1,0 +1,378 @@
+"""The conversation of a caller's request: `messages` into a system text and turns.
+
+Leading `system` and `developer` messages are the system text; later ones are turns in their place, since order is meaning.
+Consecutive `tool` messages are one turn of results, as every other protocol has them.
+"""
+
+from typing import Any
+
+from dragoman.ir import (
+    BadRequest,
+    Extra,
+    Media,
+    Message,
+    Opaque,
+    Part,
+    Refusal,
+    Signature,
+    Text,
+    Thought,
+    ToolCall,
+    ToolResult,
+)
+from dragoman.protocols.openai_chat import fields, media
+from dragoman.wire import json
+
+# A message's members that are read, by role; every other one is an extra.
+_KNOWN = {
+    "system": frozenset({"role", "content", "name"}),
+    "developer": frozenset({"role", "content", "name"}),
+    "user": frozenset({"role", "content", "name"}),
+    "assistant": frozenset(
+        {
+            "role", "content", "name", "refusal", "tool_calls", "function_call", "reasoning_content", "reasoning",
+            "extra_content", "images", "audio", "annotations", "reasoning_details",
+        }
+    ),
+    "tool": frozenset({"role", "content", "tool_call_id", "name"}),
+    "function": frozenset({"role", "content", "name"}),
+}  # fmt: skip
+# Hints for a vendor's cache, on any part: nothing is said differently without them.
+_PART_HINTS = {"cache_control": "anthropic", "prompt_cache_breakpoint": "openai"}
+_EMPTY: tuple[Extra, ...] = ()
+
+
+class Conversation:
+    """Gathers turns while the messages are read in order."""
+
+    __slots__ = ("_names", "_results", "_results_origin", "extras", "messages", "system")
+
+    def __init__(self) -> None:
+        self.system: list[Text] = []
+        self.messages: list[Message] = []
+        self.extras: list[Extra] = []
+        self._names: dict[str, str] = {}  # a call's id -> its function's name
+        self._results: list[ToolResult] = []
+        self._results_origin = ""
+
+    def read(self, value: Any) -> None:
+        if value is None:
+            raise fields.missing("messages")
+        if type(value) is not list:
+            raise fields.refuse("messages", "an array of objects", value)
+        if not value:
+            raise BadRequest(
+                "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+                param="messages",
+                code="empty_array",
+            )
+        for number, message in enumerate(value):
+            self._read_message(message, f"messages[{number}]")
+        if self._results:
+            self._close_results()
+
+    def _read_message(self, message: Any, path: str) -> None:
+        if type(message) is not dict:
+            raise fields.refuse(path, "an object", message)
+        role = message.get("role")
+        content = message.get("content")
+        if self._results and role != "tool" and role != "function":
+            self._close_results()
+        if role == "user":
+            if type(content) is str:
+                parts: tuple[Part, ...] = (Text(content),)
+            else:
+                parts = self._content(content, f"{path}.content", required=True)
+        elif role == "assistant":
+            parts = self._assistant(message, content, path)
+        elif role == "system" or role == "developer":
+            if type(content) is str:
+                parts = (Text(content),)
+            else:
+                parts = self._content(content, f"{path}.content", required=True)
+            if not self.messages and all(type(part) is Text for part in parts):
+                self.system.extend(parts)  # type: ignore[arg-type]
+                if len(message) > 2:
+                    self._leftovers(message, role, path)
+                return
+        elif role == "tool" or role == "function":
+            self._tool(message, role, content, path)
+            return
+        else:
+            if role is None:
+                raise fields.missing(f"{path}.role")
+            fields.text(role, f"{path}.role")
+            raise fields.invalid(
+                f"{path}.role",
+                f"'{role}'. Supported values are: 'system', 'developer', 'user', 'assistant', 'tool' and 'function'.",
+            )
+        name = None
+        if len(message) > 2:
+            self._leftovers(message, message["role"], path)
+            name = fields.optional_text(message.get("name"), f"{path}.name")
+        self.messages.append(Message("system" if role == "developer" else role, parts, path, name))
+
+    def _leftovers(self, message: dict[str, Any], role: str, path: str) -> None:
+        known = _KNOWN[role]
+        for key, value in message.items():
+            if key not in known and value is not None:
+                owner = _PART_HINTS.get(key)
+                self.extras.append(Extra("", key, value, f"{path}.{key}", harmless=owner is not None))
+
+    def _content(self, content: Any, path: str, *, required: bool = False) -> tuple[Part, ...]:
+        if type(content) is str:
+            return (Text(content),)
+        if content is None:
+            if required:
+                raise fields.missing(path)
+            return ()
+        if type(content) is not list:
+            raise fields.refuse(path, "a string or an array of content parts", content)
+        return tuple(read_part(part, f"{path}[{number}]") for number, part in enumerate(content))
+
+    def _assistant(self, message: dict[str, Any], content: Any, path: str) -> tuple[Part, ...]:
+        if len(message) == 2 and type(content) is str:
+            return (Text(content),)
+        parts: list[Part] = []
+        thought = message.get("reasoning_content")
+        if thought is None and type(message.get("reasoning")) is str:
+            thought = message["reasoning"]
+        if thought:
+            parts.append(Thought(fields.text(thought, f"{path}.reasoning_content")))
+        calls = message.get("tool_calls")
+        legacy = message.get("function_call")
+        if calls is not None and type(calls) is not list:
+            raise fields.refuse(f"{path}.tool_calls", "an array", calls)
+        said = self._content(content, f"{path}.content")
+        parts.extend(part for part in said if type(part) is not Text or part.text or len(said) > 1 or not calls)
+        if refusal := message.get("refusal"):
+            parts.append(Refusal(fields.text(refusal, f"{path}.refusal")))
+        for number, image in enumerate(fields.array(message.get("images") or [], f"{path}.images")):
+            part = read_part(image, f"{path}.images[{number}]")
+            parts.append(part)
+        if audio := message.get("audio"):
+            parts.append(Opaque("openai", {"audio": fields.table(audio, f"{path}.audio")}, "message.audio"))
+        for number, call in enumerate(calls or ()):
+            parts.append(self._call(call, f"{path}.tool_calls[{number}]"))
+        if legacy is not None:
+            # The legacy form has no ids: its results name the function instead.
+            call = fields.table(legacy, f"{path}.function_call")
+            parts.append(_function_call(call, "", f"{path}.function_call", None))
+        signature = google_signature(message.get("extra_content"))
+        if signature is not None:
+            _sign(parts, signature)
+        if content is None and not parts and "content" not in message:
+            raise fields.missing(f"{path}.content")
+        return tuple(parts)
+
+    def _call(self, call: Any, path: str) -> ToolCall:
+        if type(call) is not dict:
+            raise fields.refuse(path, "an object", call)
+        id = fields.text(call.get("id") or "", f"{path}.id")
+        signature = google_signature(call.get("extra_content"))
+        custom = call.get("custom")
+        if call.get("type") == "custom" and type(custom) is dict:
+            name = fields.text(custom.get("name"), f"{path}.custom.name")
+            body = json.encode_text({"input": fields.text(custom.get("input") or "", f"{path}.custom.input")})
+            read = ToolCall(id, name, body, signature)
+        else:
+            function = call.get("function")
+            if function is None:
+                raise fields.missing(f"{path}.function")
+            read = _function_call(fields.table(function, f"{path}.function"), id, f"{path}.function", signature)
+        if id:
+            self._names[id] = read.name
+        return read
+
+    def _tool(self, message: dict[str, Any], role: str, content: Any, path: str) -> None:
+        name = fields.optional_text(message.get("name"), f"{path}.name") or ""
+        if role == "tool":
+            id = message.get("tool_call_id")
+            if id is None:
+                raise fields.missing(f"{path}.tool_call_id")
+            id = fields.text(id, f"{path}.tool_call_id")
+            name = self._names.get(id, name)
+        else:
+            id = ""
+            if not name:
+                raise fields.missing(f"{path}.name")
+        shown: list[Media] = []
+        texts: list[str] = []
+        extras: list[Extra] = []
+        if type(content) is str:
+            texts.append(content)
+        else:
+            for number, part in enumerate(self._content(content, f"{path}.content")):
+                if type(part) is Text:
+                    texts.append(part.text)
+                    extras.extend(part.extras)
+                elif type(part) is Media:
+                    shown.append(part)
+                else:
+                    raise fields.invalid(f"{path}.content[{number}]", "a tool message holds text.")
+        if len(message) > 3:
+            self._leftovers(message, role, path)
+        if not self._results:
+            self._results_origin = path
+        result = "\n".join(texts) if len(texts) != 1 else texts[0]
+        self._results.append(
+            ToolResult(id, name, result, is_json=_is_json(result), media=tuple(shown), extras=tuple(extras))
+        )
+
+    def _close_results(self) -> None:
+        self.messages.append(Message("user", tuple(self._results), self._results_origin))
+        self._results.clear()
+
+
+def read_part(part: Any, path: str) -> Part:
+    """One content part."""
+    if type(part) is str:  # lenient callers
+        return Text(part)
+    if type(part) is not dict:
+        raise fields.refuse(path, "an object", part)
+    kind = part.get("type")
+    extras = _part_extras(part, kind, path) if len(part) > 2 else _EMPTY
+    match kind:
+        case "text" | "input_text" | "output_text":
+            return Text(_member(part, "text", path), None, extras)
+        case "image_url" | "input_image":
+            return _link(part, "image_url", "image", path, extras)
+        case "video_url":
+            return _link(part, "video_url", "video", path, extras)
+        case "audio_url":
+            return _link(part, "audio_url", "audio", path, extras)
+        case "input_audio":
+            audio = fields.table(part.get("input_audio"), f"{path}.input_audio")
+            word = audio.get("format")
+            mime = media.audio_mime(fields.text(word, f"{path}.input_audio.format")) if word is not None else ""
+            return media.read_base64(
+                _member(audio, "data", f"{path}.input_audio"), f"{path}.input_audio.data", mime, extras=extras
+            )
+        case "file" | "input_file":
+            return _file(part.get("file", part), f"{path}.file", extras)
+        case "refusal":
+            return Refusal(_member(part, "refusal", path))
+        case "thinking":
+            return Thought(_member(part, "thinking", path))
+        case None:
+            if type(part.get("text")) is str:
+                return Text(part["text"], None, extras)
+            raise fields.missing(f"{path}.type")
+        case _:
+            fields.text(kind, f"{path}.type")
+            raise fields.invalid(
+                f"{path}.type",
+                f"'{kind}'. Supported values are: 'text', 'image_url', 'input_audio', 'file', 'video_url' and 'refusal'.",
+            )
+
+
+def google_signature(extra_content: Any) -> Signature | None:
+    """Gemini's thought signature, where Google's own compatible endpoint puts it: `extra_content.google.thought_signature`."""
+    if type(extra_content) is dict:
+        google = extra_content.get("google")
+        if type(google) is dict and type(google.get("thought_signature")) is str and google["thought_signature"]:
+            return Signature("gemini", google["thought_signature"])
+    return None
+
+
+def _member(holder: dict[str, Any], key: str, path: str) -> str:
+    value = holder.get(key)
+    if value is None:
+        raise fields.missing(f"{path}.{key}")
+    return fields.text(value, f"{path}.{key}")
+
+
+def _link(part: dict[str, Any], key: str, kind: str, path: str, extras: tuple[Extra, ...]) -> Part:
+    value = part.get(key)
+    if value is None:
+        raise fields.missing(f"{path}.{key}")
+    if type(value) is str:  # a bare string, as lenient callers and Responses have it
+        return _signed(media.read_url(value, f"{path}.{key}", kind, extras=extras), part)
+    holder = fields.table(value, f"{path}.{key}")
+    detail = fields.optional_text(holder.get("detail"), f"{path}.{key}.detail")
+    fps = holder.get("fps")
+    read = media.read_url(
+        _member(holder, "url", f"{path}.{key}"),
+        f"{path}.{key}.url",
+        kind,
+        detail=detail,
+        fps=None if fps is None else float(fields.number(fps, f"{path}.{key}.fps")),
+        extras=extras,
+    )
+    return _signed(read, part)
+
+
+def _signed(read: Media, part: dict[str, Any]) -> Media:
+    signature = google_signature(part.get("extra_content"))
+    if signature is None:
+        return read
+    return Media(
+        read.mime, read.data, read.url, None, read.filename, read.detail, read.clip, False, signature, read.extras
+    )
+
+
+def _file(value: Any, path: str, extras: tuple[Extra, ...]) -> Media:
+    holder = fields.table(value, path)
+    filename = fields.optional_text(holder.get("filename"), f"{path}.filename")
+    if (id := holder.get("file_id")) is not None:
+        return Media("", file_id=fields.text(id, f"{path}.file_id"), filename=filename, extras=extras)
+    if (data := holder.get("file_data")) is not None:
+        data = fields.text(data, f"{path}.file_data")
+        if data[:5].lower() == "data:" or "://" in data[:12]:
+            return media.read_url(data, f"{path}.file_data", "document", filename=filename, extras=extras)
+        return media.read_base64(data, f"{path}.file_data", "", filename=filename, extras=extras)
+    if (url := holder.get("file_url", holder.get("url"))) is not None:
+        url = fields.text(url, f"{path}.file_url")
+        return media.read_url(url, f"{path}.file_url", "document", filename=filename, extras=extras)
+    raise fields.missing(f"{path}.file_data")
+
+
+def _part_extras(part: dict[str, Any], kind: Any, path: str) -> tuple[Extra, ...]:
+    known = {"type", kind, "text", "file", "file_data", "file_id", "filename", "file_url", "extra_content", "image_url"}
+    return tuple(
+        Extra(_PART_HINTS.get(key, ""), key, value, f"{path}.{key}", harmless=key in _PART_HINTS)
+        for key, value in part.items()
+        if key not in known and value is not None
+    )
+
+
+def _function_call(function: dict[str, Any], id: str, path: str, signature: Signature | None) -> ToolCall:
+    name = _member(function, "name", path)
+    return ToolCall(id, name, read_arguments(function.get("arguments"), f"{path}.arguments"), signature)
+
+
+def read_arguments(value: Any, path: str) -> str:
+    """A call's arguments as the JSON text of an object. Some callers send the object itself, or `""` for none."""
+    if type(value) is dict:
+        return json.encode_text(value)
+    if value is None or value == "":
+        return "{}"
+    words = fields.text(value, path)
+    try:
+        if type(json.decode(words.encode())) is dict:
+            return words
+    except json.NotJson as error:
+        raise fields.invalid(path, f"expected the JSON text of an object ({error}).") from None
+    raise fields.invalid(path, "expected the JSON text of an object.")
+
+
+def _is_json(text: str) -> bool:
+    start = text.lstrip()[:1]
+    if start != "{" and start != "[":
+        return False
+    try:
+        json.decode(text.encode())
+    except json.NotJson:
+        return False
+    return True
+
+
+def _sign(parts: list[Part], signature: Signature) -> None:
+    """A message-level signature belongs to its text: the last one, or an empty one behind all else where it has none."""
+    for at in range(len(parts) - 1, -1, -1):
+        part = parts[at]
+        if type(part) is Text:
+            parts[at] = Text(part.text, signature, part.extras)
+            return
+    calls = next((at for at, part in enumerate(parts) if type(part) is ToolCall), len(parts))
+    parts.insert(calls, Text("", signature))

@@ -1,0 +1,359 @@
+"""A caller's request into the neutral language.
+
+Only the members that are there are looked at: each has a small reader in a table, and a name that is not in the table is an
+extra. Google's own options come in an OpenAI body as a literal `extra_body` member (curl, and the Python of Google's
+documentation) or as `google` at the top (the Python SDK's `extra_body={"google": …}`); both are read.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from dragoman.ir import BadRequest, BuiltinTool, Extra, OutputFormat, Reasoning, Request, Sampling, ToolChoice
+from dragoman.ir.request import Effort, Tool
+from dragoman.protocols.openai_chat import fields, read_tools
+from dragoman.protocols.openai_chat.read_messages import Conversation
+from dragoman.wire.json import decode_object
+
+_NO_SAMPLING = Sampling()
+
+
+class _Draft:
+    """What has been read so far; class attributes are what holds where nothing was said."""
+
+    sampling: dict[str, Any] | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel: bool | None = None
+    format: OutputFormat | None = None
+    effort: Effort | None = None
+    budget: int | None = None
+    explicit: Effort | None = None
+    include_thoughts: bool | None = None
+    ark_thinking: Effort | None = None
+    modalities: tuple[str, ...] = ()
+    stream: bool = False
+    include_usage: bool = False
+    user: str | None = None
+    service_tier: str | None = None
+
+    def __init__(self) -> None:
+        self.extras: list[Extra] = []
+
+    def sample(self, name: str, value: Any) -> None:
+        if self.sampling is None:
+            self.sampling = {}
+        self.sampling[name] = value
+
+
+def read_request(body: bytes) -> Request:
+    """Raises BadRequest with the path of the bad field."""
+    given = decode_object(body)
+    model = given.get("model")
+    if model is None:
+        raise fields.missing("model")
+    if type(model) is not str:
+        raise fields.refuse("model", "a string", model)
+    conversation = Conversation()
+    conversation.read(given.get("messages"))
+    draft = _Draft()
+    for key, value in given.items():
+        if value is None:
+            continue
+        reader = _READERS.get(key)
+        if reader is None:
+            draft.extras.append(Extra("", key, value, key))
+        else:
+            reader(draft, value, key)
+    sampling = _NO_SAMPLING if draft.sampling is None else Sampling(**draft.sampling)
+    return Request(
+        model,
+        tuple(conversation.messages),
+        tuple(conversation.system),
+        draft.tools,
+        draft.tool_choice,
+        draft.parallel,
+        sampling,
+        draft.format,
+        _reasoning(draft),
+        draft.modalities,
+        draft.stream,
+        draft.include_usage,
+        draft.user,
+        draft.service_tier,
+        (*conversation.extras, *draft.extras),
+    )
+
+
+def _reasoning(draft: _Draft) -> Reasoning | None:
+    """A budget or level of Google's wins over `reasoning_effort` (Google refuses the pair); `include_thoughts` joins either."""
+    budget, effort = draft.budget, draft.explicit
+    if budget is None and effort is None:
+        effort = draft.effort
+        if effort is None:
+            effort = draft.ark_thinking
+    if budget is not None:
+        effort = None
+    if effort is None and budget is None and draft.include_thoughts is None:
+        return None
+    return Reasoning(effort, budget, draft.include_thoughts)
+
+
+Reader = Callable[[_Draft, Any, str], None]
+
+
+def _skip(draft: _Draft, value: Any, key: str) -> None:
+    """Read elsewhere."""
+
+
+def _number(name: str) -> Reader:
+    def read(draft: _Draft, value: Any, key: str) -> None:
+        draft.sample(name, fields.number(value, key))
+
+    return read
+
+
+def _integer(name: str, least: int | None = None) -> Reader:
+    def read(draft: _Draft, value: Any, key: str) -> None:
+        whole = fields.integer(value, key)
+        if least is not None and whole < least:
+            raise BadRequest(
+                f"Invalid '{key}': integer below minimum value. Expected a value >= {least}, but got {whole} instead.",
+                param=key,
+                code="integer_below_min_value",
+            )
+        draft.sample(name, whole)
+
+    return read
+
+
+def _max_tokens(draft: _Draft, value: Any, key: str) -> None:
+    """`max_tokens` is deprecated in favour of `max_completion_tokens`, which wins where both are there."""
+    whole = fields.integer(value, key)
+    if whole < 1:
+        raise fields.invalid(key, f"expected a value >= 1, but got {whole} instead.")
+    if key == "max_completion_tokens" or draft.sampling is None or "max_output_tokens" not in draft.sampling:
+        draft.sample("max_output_tokens", whole)
+
+
+def _stop(draft: _Draft, value: Any, key: str) -> None:
+    if type(value) is str:
+        draft.sample("stop", (value,))
+        return
+    if type(value) is not list:
+        raise fields.refuse(key, "a string or an array of strings", value)
+    draft.sample("stop", tuple(fields.text(word, f"{key}[{number}]") for number, word in enumerate(value)))
+
+
+def _logprobs(draft: _Draft, value: Any, key: str) -> None:
+    draft.sample("logprobs", fields.flag(value, key))
+
+
+def _logit_bias(draft: _Draft, value: Any, key: str) -> None:
+    biases = fields.table(value, key)
+    draft.sample("logit_bias", {token: fields.number(bias, f"{key}.{token}") for token, bias in biases.items()})
+
+
+def _stream(draft: _Draft, value: Any, key: str) -> None:
+    draft.stream = fields.flag(value, key)
+
+
+def _stream_options(draft: _Draft, value: Any, key: str) -> None:
+    for name, option in fields.table(value, key).items():
+        if name == "include_usage":
+            draft.include_usage = option is not None and fields.flag(option, f"{key}.{name}")
+        elif option is not None:
+            owner = "openai" if name == "include_obfuscation" else ""
+            draft.extras.append(Extra(owner, f"{key}.{name}", option, f"{key}.{name}", harmless=bool(owner)))
+
+
+def _tools(draft: _Draft, value: Any, key: str) -> None:
+    draft.tools = (*read_tools.read_tools(value), *draft.tools)
+
+
+def _functions(draft: _Draft, value: Any, key: str) -> None:
+    """The legacy form. That the caller spoke it is kept as an extra, since it is answered in its own form."""
+    listed = [{"type": "function", "function": function} for function in fields.array(value, key)]
+    draft.tools = (*draft.tools, *read_tools.read_tools(listed, key))
+    draft.extras.append(Extra("openai", LEGACY, True, key, harmless=True))
+
+
+def _function_call(draft: _Draft, value: Any, key: str) -> None:
+    if draft.tool_choice is None:
+        draft.tool_choice = read_tools.read_tool_choice(value, key)
+
+
+def _tool_choice(draft: _Draft, value: Any, key: str) -> None:
+    draft.tool_choice = read_tools.read_tool_choice(value)
+
+
+def _parallel(draft: _Draft, value: Any, key: str) -> None:
+    draft.parallel = fields.flag(value, key)
+
+
+def _web_search(draft: _Draft, value: Any, key: str) -> None:
+    draft.tools = (*draft.tools, BuiltinTool("web_search", fields.table(value, key) or None, key))
+
+
+def _format(draft: _Draft, value: Any, key: str) -> None:
+    draft.format = read_tools.read_format(value)
+
+
+def _effort(draft: _Draft, value: Any, key: str) -> None:
+    draft.effort = read_tools.read_effort(value, key)
+
+
+def _openrouter_reasoning(draft: _Draft, value: Any, key: str) -> None:
+    """OpenRouter's `reasoning: {effort | max_tokens}` (openrouter.ai/docs, reasoning tokens)."""
+    holder = fields.table(value, key)
+    if holder.get("effort") is not None and draft.effort is None:
+        draft.effort = read_tools.read_effort(holder["effort"], f"{key}.effort")
+    elif holder.get("max_tokens") is not None:
+        draft.budget = fields.integer(holder["max_tokens"], f"{key}.max_tokens")
+
+
+def _ark_thinking(draft: _Draft, value: Any, key: str) -> None:
+    """Ark's `thinking: {type: enabled | disabled | auto}`; a `budget_tokens` beside it is Anthropic's."""
+    holder = fields.table(value, key)
+    match holder.get("type"):
+        case "disabled":
+            draft.ark_thinking = "none"
+        case "enabled" | "auto":
+            if (budget := holder.get("budget_tokens")) is not None:
+                draft.budget = fields.integer(budget, f"{key}.budget_tokens")
+            elif draft.budget is None:
+                draft.extras.append(Extra("openai", key, holder, key, harmless=True))
+        case _:
+            raise fields.invalid(f"{key}.type", "supported values are: 'enabled', 'disabled' and 'auto'.")
+
+
+def _modalities(draft: _Draft, value: Any, key: str) -> None:
+    named = fields.array(value, key)
+    draft.modalities = tuple(fields.text(word, f"{key}[{number}]").lower() for number, word in enumerate(named))
+
+
+def _user(draft: _Draft, value: Any, key: str) -> None:
+    draft.user = fields.text(value, key)
+
+
+def _service_tier(draft: _Draft, value: Any, key: str) -> None:
+    word = fields.text(value, key)
+    draft.service_tier = "standard" if word == "default" else word
+
+
+def _own(*, harmless: bool) -> Reader:
+    """A member that only OpenAI's family understands."""
+
+    def read(draft: _Draft, value: Any, key: str) -> None:
+        draft.extras.append(Extra("openai", key, value, key, harmless))
+
+    return read
+
+
+def _image_config(draft: _Draft, value: Any, key: str) -> None:
+    config = {_camel(name): part for name, part in fields.table(value, key).items()}
+    draft.extras.append(Extra("gemini", "generationConfig.imageConfig", config, key))
+
+
+def _google(draft: _Draft, value: Any, key: str) -> None:
+    for name, option in fields.table(value, key).items():
+        path = f"{key}.{name}"
+        if option is None:
+            continue
+        match name:
+            case "thinking_config" | "thinkingConfig":
+                _thinking_config(draft, fields.table(option, path), path)
+            case "image_config" | "imageConfig":
+                _image_config(draft, option, path)
+            case "thought_tag_marker" | "thoughtTagMarker":
+                # Google's compatible layer writes thoughts inside `content` between such tags; ours have their own member.
+                draft.extras.append(Extra("", name, option, path, harmless=True))
+            case _:
+                draft.extras.append(Extra("gemini", _camel(name), option, path))
+
+
+def _thinking_config(draft: _Draft, config: dict[str, Any], path: str) -> None:
+    for name, option in config.items():
+        if option is None:
+            continue
+        match name:
+            case "include_thoughts" | "includeThoughts":
+                draft.include_thoughts = fields.flag(option, f"{path}.{name}")
+            case "thinking_budget" | "thinkingBudget":
+                draft.budget = fields.integer(option, f"{path}.{name}")
+            case "thinking_level" | "thinkingLevel":
+                draft.explicit = read_tools.read_effort(option, f"{path}.{name}")
+            case _:
+                draft.extras.append(Extra("", name, option, f"{path}.{name}"))
+
+
+def _extra_body(draft: _Draft, value: Any, key: str) -> None:
+    for name, option in fields.table(value, key).items():
+        if option is None:
+            continue
+        if name == "google":
+            _google(draft, option, f"{key}.google")
+        elif name == "extra_body":  # the Python of Google's documentation, through a client that nests it once more
+            nested = fields.table(option, f"{key}.extra_body")
+            _google(draft, nested.get("google") or {}, f"{key}.extra_body.google")
+        elif (reader := _READERS.get(name)) is not None and reader is not _skip:
+            reader(draft, option, name)
+        else:
+            draft.extras.append(Extra("", name, option, f"{key}.{name}"))
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+# The name of the extra that says a caller spoke the legacy `functions` form.
+LEGACY = "dragoman.legacy_functions"
+
+_HINT = _own(harmless=True)
+_MEANT = _own(harmless=False)
+_READERS: dict[str, Reader] = {
+    "model": _skip,
+    "messages": _skip,
+    "temperature": _number("temperature"),
+    "top_p": _number("top_p"),
+    "top_k": _integer("top_k"),
+    "max_tokens": _max_tokens,
+    "max_completion_tokens": _max_tokens,
+    "stop": _stop,
+    "seed": _integer("seed"),
+    "presence_penalty": _number("presence_penalty"),
+    "frequency_penalty": _number("frequency_penalty"),
+    "n": _integer("candidate_count", 1),
+    "logprobs": _logprobs,
+    "top_logprobs": _integer("top_logprobs", 0),
+    "logit_bias": _logit_bias,
+    "stream": _stream,
+    "stream_options": _stream_options,
+    "tools": _tools,
+    "functions": _functions,
+    "function_call": _function_call,
+    "tool_choice": _tool_choice,
+    "parallel_tool_calls": _parallel,
+    "web_search_options": _web_search,
+    "response_format": _format,
+    "reasoning_effort": _effort,
+    "reasoning": _openrouter_reasoning,
+    "thinking": _ark_thinking,
+    "modalities": _modalities,
+    "user": _user,
+    "service_tier": _service_tier,
+    "extra_body": _extra_body,
+    "google": _google,
+    "image_config": _image_config,
+    # OpenAI's own, and what becomes of the answer without them: the same, or not.
+    "safety_identifier": _HINT,
+    "metadata": _HINT,
+    "store": _HINT,
+    "prediction": _HINT,
+    "prompt_cache_key": _HINT,
+    "prompt_cache_retention": _HINT,
+    "prompt_cache_options": _HINT,
+    "audio": _MEANT,
+    "verbosity": _MEANT,
+    "moderation": _MEANT,
+}

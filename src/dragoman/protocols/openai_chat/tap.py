@@ -1,0 +1,83 @@
+"""Watches a same-protocol stream go by: its events pass as they came, and what metering needs is read from the side."""
+
+import msgspec
+from msgspec import Struct
+
+from dragoman.ir import DragomanError, Usage
+from dragoman.protocols.openai_chat.errors import event_of, refusal_of
+from dragoman.protocols.openai_chat.usage import read_usage
+from dragoman.wire.sse import EventSplitter, payload
+
+
+class _Seen(Struct, gc=False):
+    choices: msgspec.Raw = msgspec.Raw(b"null")
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+    error: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_decode = msgspec.json.Decoder(_Seen).decode
+_decode_any = msgspec.json.Decoder().decode
+
+
+class ChatTap:
+    __slots__ = ("_hide_usage", "_splitter", "failed", "finished", "started", "usage")
+
+    def __init__(self, *, hide_usage: bool) -> None:
+        """`hide_usage`: the caller did not ask for the counts that we asked for."""
+        self._splitter = EventSplitter()
+        self._hide_usage = hide_usage
+        self.usage: Usage | None = None
+        self.finished = False
+        self.failed: DragomanError | None = None
+        self.started = False
+
+    def feed(self, data: bytes) -> bytes:
+        events = self._splitter.feed(data)
+        if not events:
+            return b""
+        return b"".join([event for event in events if not self._withhold(event)])
+
+    def end(self) -> bytes:
+        rest = self._splitter.pending
+        if not rest or self._withhold(rest + b"\n\n"):
+            return b""
+        return rest
+
+    def fail(self, error: DragomanError) -> bytes:
+        return event_of(error)
+
+    def _withhold(self, event: bytes) -> bool:
+        if b'"finish_reason":"' in event:
+            self.finished = True
+        elif b'"finish_reason":null' not in event:
+            if b"[DONE]" in event and payload(event).strip() == b"[DONE]":
+                self.finished = True
+                return False
+            return self._look(event)
+        self.started = True
+        if (b'"usage"' in event and b'"usage":null' not in event) or b'"error"' in event:
+            return self._look(event)
+        return False
+
+    def _look(self, event: bytes) -> bool:
+        """Reads an event that is not a plain delta; whether it is to be kept from the caller."""
+        body = payload(event)
+        if not body:
+            return False
+        try:
+            seen = _decode(body)
+            if bytes(seen.error) not in (b"null", b"{}", b'""'):
+                self.failed = refusal_of({"error": _decode_any(seen.error)}, 502)
+                return False
+            choices = _decode_any(seen.choices)
+            usage = read_usage(_decode_any(seen.usage))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False  # the caller's own reader will say what it thinks of it
+        if usage is not None:
+            self.usage = usage
+        if choices:
+            self.started = True
+            if any(type(choice) is dict and choice.get("finish_reason") for choice in choices):
+                self.finished = True
+            return False
+        return usage is not None and self._hide_usage

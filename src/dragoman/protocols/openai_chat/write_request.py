@@ -1,0 +1,172 @@
+"""A request of the neutral language for a vendor that speaks Chat Completions, as the model's profile wants it."""
+
+from typing import Any
+
+from dragoman.catalog.profile import Profile
+from dragoman.ir import BadRequest, Losses, Reasoning, Request, Sampling
+from dragoman.protocols.base import Outgoing
+from dragoman.protocols.openai_chat.read_request import LEGACY
+from dragoman.protocols.openai_chat.write_messages import custom_names, write_messages
+from dragoman.protocols.openai_chat.write_tools import write_format, write_tools
+from dragoman.wire.json import encode
+
+Json = dict[str, Any]
+PATH = "/chat/completions"
+MOST_STOPS = 4
+_NO_SAMPLING = Sampling()
+_INCLUDE_USAGE = {"include_usage": True}
+_NO_PLACE = "The model's protocol has no such member."
+_FIXED = "The model reasons, and its sampling is fixed."
+
+
+def write_request(request: Request, model: str, profile: Profile, losses: Losses) -> Outgoing:
+    """Raises BadRequest where the request cannot be carried at all."""
+    custom = custom_names(request)
+    messages = write_messages(request, profile, losses, custom)
+    body: Json = {"model": model, "messages": messages}
+    if request.sampling is not _NO_SAMPLING:
+        _sampling(request.sampling, profile, losses, body)
+    if request.tools or request.tool_choice is not None:
+        write_tools(request, model, profile, losses, body)
+    if request.format is not None and (written := write_format(request.format, profile, losses, messages)) is not None:
+        body["response_format"] = written
+    if request.reasoning is not None:
+        _reasoning(request.reasoning, profile, losses, body)
+    if request.modalities and request.modalities != ("text",):
+        body["modalities"] = list(request.modalities)
+    if request.user is not None:
+        body["user"] = request.user
+    if request.service_tier is not None:
+        _service_tier(request.service_tier, profile, losses, body)
+    if request.stream:
+        body["stream"] = True
+        body["stream_options"] = _INCLUDE_USAGE
+    if request.extras:
+        _extras(request, profile, losses, body)
+    return Outgoing(PATH, encode(body), request.stream)
+
+
+def _sampling(sampling: Sampling, profile: Profile, losses: Losses, body: Json) -> None:
+    if sampling.max_output_tokens is not None:
+        body[profile.max_tokens_field] = sampling.max_output_tokens
+    if profile.sampling:
+        if sampling.temperature is not None:
+            body["temperature"] = sampling.temperature
+        if sampling.top_p is not None:
+            body["top_p"] = sampling.top_p
+        if sampling.presence_penalty is not None:
+            body["presence_penalty"] = sampling.presence_penalty
+        if sampling.frequency_penalty is not None:
+            body["frequency_penalty"] = sampling.frequency_penalty
+        if sampling.logit_bias is not None:
+            body["logit_bias"] = sampling.logit_bias
+        if sampling.logprobs is not None:
+            body["logprobs"] = sampling.logprobs
+            if sampling.top_logprobs is not None and sampling.logprobs:
+                body["top_logprobs"] = sampling.top_logprobs
+        elif sampling.top_logprobs:
+            body["logprobs"] = True
+            body["top_logprobs"] = sampling.top_logprobs
+    else:
+        # 400 "Unsupported parameter: 'temperature' is not supported with this model." (o-series, gpt-5); the defaults may stand.
+        for name, neutral in _FIXED_DEFAULTS:
+            value = getattr(sampling, name)
+            if value is not None and value != neutral:
+                losses.add(name, _FIXED)
+    if sampling.stop:
+        if len(sampling.stop) > MOST_STOPS:
+            raise BadRequest(
+                f"The model takes at most {MOST_STOPS} stop sequences, not {len(sampling.stop)}.",
+                param=losses.path("stop"),
+                code="array_above_max_length",
+            )
+        if profile.sampling:
+            body["stop"] = list(sampling.stop)
+        else:
+            losses.add("stop", "The model reasons, and takes no stop sequences.")
+    if sampling.seed is not None:
+        body["seed"] = sampling.seed
+    if sampling.candidate_count is not None:
+        body["n"] = sampling.candidate_count
+    if sampling.top_k is not None:
+        if profile.family == "llama":
+            body["top_k"] = sampling.top_k
+        else:
+            losses.add("top_k", _NO_PLACE)
+
+
+_FIXED_DEFAULTS: tuple[tuple[str, Any], ...] = (
+    ("temperature", 1),
+    ("top_p", 1),
+    ("presence_penalty", 0),
+    ("frequency_penalty", 0),
+    ("logit_bias", {}),
+    ("logprobs", False),
+    ("top_logprobs", 0),
+)
+
+
+def _reasoning(reasoning: Reasoning, profile: Profile, losses: Losses, body: Json) -> None:
+    effort: str | None = reasoning.effort
+    if effort is None and reasoning.budget is not None:
+        effort = effort_of(reasoning.budget)
+    match profile.thinking:
+        case "none":
+            if effort not in (None, "none"):
+                losses.add("reasoning.effort" if reasoning.effort else "reasoning.budget", "The model does not reason.")
+        case "ark":
+            # `thinking.type` switches; `reasoning_effort` knows minimal to high (volcengine.com/docs/82379, 2026).
+            if effort == "none":
+                body["thinking"] = {"type": "disabled"}
+            elif effort is not None:
+                body["thinking"] = {"type": "enabled"}
+                body["reasoning_effort"] = "high" if effort in ("xhigh", "max") else effort
+            elif reasoning.budget is not None:
+                body["thinking"] = {"type": "enabled"}
+        case _:
+            if effort is not None:
+                body["reasoning_effort"] = effort
+    if reasoning.include_thoughts is not None:
+        if profile.family == "gemini":
+            body["google"] = {"thinking_config": {"include_thoughts": reasoning.include_thoughts}}
+        else:
+            losses.add("reasoning.include_thoughts", "The vendor decides whether thoughts are shown.", harmless=True)
+
+
+def effort_of(budget: int) -> str | None:
+    """The word nearest to a budget in tokens; None for a dynamic one."""
+    if budget < 0:
+        return None
+    if budget == 0:
+        return "none"
+    for most, word in ((512, "minimal"), (1024, "low"), (8192, "medium"), (24576, "high")):
+        if budget <= most:
+            return word
+    return "xhigh"
+
+
+def _service_tier(tier: str, profile: Profile, losses: Losses, body: Json) -> None:
+    if profile.family in ("llama", "gemini"):
+        losses.add("service_tier", "The model's server has no tiers.", harmless=True)
+    else:
+        body["service_tier"] = "default" if tier == "standard" else tier
+
+
+def _extras(request: Request, profile: Profile, losses: Losses, body: Json) -> None:
+    for extra in request.extras:
+        if extra.owner == "openai" and extra.name != LEGACY:
+            if extra.name.startswith("stream_options."):
+                if request.stream:
+                    body["stream_options"] = {**body["stream_options"], extra.name.partition(".")[2]: extra.value}
+            elif extra.name == "thinking" and profile.family != "ark":
+                losses.add_path(extra.path, "Only Ark's models are switched so.", harmless=True)
+            else:
+                body.setdefault(extra.name, extra.value)
+        elif extra.owner == "gemini" and extra.name == "cachedContent":
+            raise BadRequest(
+                f"'{extra.path}' names content that only Gemini holds; the model '{request.model}' cannot read it.",
+                param=extra.path,
+                code="unsupported_parameter",
+            )
+        elif extra.name != LEGACY:
+            losses.add_path(extra.path, _NO_PLACE, harmless=extra.harmless)
