@@ -31,6 +31,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     developer_role: bool = False
     # Gemini up to 2.5: 400 "Function calling with a response mime type: 'application/json' is unsupported".
     tools_with_json: bool = True
+    # Gemini up to 2.5: a built-in tool beside function declarations is a 400.
+    builtins_with_functions: bool = True
     # Gemini 3 takes media inside a function's response; before, it goes into the user's turn that follows.
     media_in_results: bool = False
     # Whether the model's server fetches a public https URL by itself.
@@ -39,7 +41,14 @@ class Profile(Struct, frozen=True, kw_only=True):
     tools: bool = True
 
 
-_GEMINI_25 = Profile(family="gemini", thinking="budget", penalties=False, tools_with_json=False, fetches_urls=False)
+_GEMINI_25 = Profile(
+    family="gemini",
+    thinking="budget",
+    penalties=False,
+    tools_with_json=False,
+    builtins_with_functions=False,
+    fetches_urls=False,
+)
 
 # (protocol, pattern) in order; the first that fits wins.
 _TABLE: tuple[tuple[str, str, Profile], ...] = (
@@ -53,6 +62,7 @@ _TABLE: tuple[tuple[str, str, Profile], ...] = (
             can_stop_thinking=False,
             penalties=False,
             tools_with_json=False,
+            builtins_with_functions=False,
             fetches_urls=False,
         ),
     ),
@@ -65,6 +75,7 @@ _TABLE: tuple[tuple[str, str, Profile], ...] = (
             budget=(512, 24576),
             penalties=False,
             tools_with_json=False,
+            builtins_with_functions=False,
             fetches_urls=False,
         ),
     ),
@@ -115,12 +126,16 @@ _TABLE: tuple[tuple[str, str, Profile], ...] = (
     (
         "gemini",
         "gemini-1*",
-        Profile(family="gemini", thinking="none", tools_with_json=False, fetches_urls=False),
+        Profile(
+            family="gemini", thinking="none", tools_with_json=False, builtins_with_functions=False, fetches_urls=False
+        ),
     ),
     (
         "gemini",
         "gemini-2.0*",
-        Profile(family="gemini", thinking="none", tools_with_json=False, fetches_urls=False),
+        Profile(
+            family="gemini", thinking="none", tools_with_json=False, builtins_with_functions=False, fetches_urls=False
+        ),
     ),
     (
         "gemini",

@@ -22,6 +22,16 @@ class ArraySplitter:
         self._limit = limit
         self.closed = False
 
+    @property
+    def opened(self) -> bool:
+        """Whether the array's opening bracket was seen."""
+        return self._opened
+
+    @property
+    def pending(self) -> bytes:
+        """What was fed after the last whole element."""
+        return self._pending
+
     def feed(self, data: bytes) -> list[bytes]:
         data = self._pending + data
         at = self._at

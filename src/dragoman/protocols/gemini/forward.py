@@ -1,0 +1,129 @@
+"""Gemini on both sides: the caller's bytes go on untouched, but for the spellings that Google refuses.
+
+Mended, in bodies where they occur and nowhere else:
+
+- OpenAI-shaped tools (`{"type": "function", "function": {…}}`, `{"type": "web_search"}`) become Gemini's: with parameters a
+  function declaration, without them and with a built-in tool's name that tool.
+- `imageSize` in lower case (`"2k"`) becomes upper case.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from dragoman.ir import BadRequest, BuiltinTool, Extra, FunctionTool, UpstreamBroken, Usage
+from dragoman.protocols.base import Outgoing, Peek, Route
+from dragoman.protocols.gemini.fields import Object
+from dragoman.protocols.gemini.read_response import answer_in
+from dragoman.protocols.gemini.read_tools import ALIASES, read_openai_shape
+from dragoman.protocols.gemini.usage import read_usage as read_counts
+from dragoman.protocols.gemini.write_request import image_config, path_of
+from dragoman.wire.json import NotJson, decode, decode_object, encode
+
+_TOOL_NAMES = {
+    "web_search": "googleSearch",
+    "code_execution": "codeExecution",
+    "url_context": "urlContext",
+}
+_SUSPECT = tuple(f'"{word}"'.encode() for word in ("function", "imageSize", "image_size", *ALIASES))
+
+
+class _AnyObject(Struct):
+    """Any JSON object; its members are checked to be JSON and not kept."""
+
+
+_check = msgspec.json.Decoder(_AnyObject).decode
+
+
+def peek(body: bytes, route: Route) -> Peek:
+    try:
+        _check(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        decode_object(body)  # says what is wrong
+        raise BadRequest("The request body is not valid JSON.", code="invalid_json") from None
+    if not route.model:
+        raise BadRequest("The path names no model.", param="model", code="missing_model")
+    return Peek(route.model, bool(route.stream))
+
+
+def forward(body: bytes, route: Route, model: str) -> Outgoing:
+    if any(word in body for word in _SUSPECT):
+        body = _mended(body)
+    stream = bool(route.stream)
+    if route.operation == "count_tokens":
+        path = path_of(model, stream=False).removesuffix("generateContent") + "countTokens"
+    else:
+        path = path_of(model, stream, route.array)
+    return Outgoing(path, body, stream)
+
+
+def _mended(body: bytes) -> bytes:
+    try:
+        value = decode(body)
+    except NotJson:
+        return body
+    if not isinstance(value, dict):
+        return body
+    nested = value.get("generateContentRequest", value.get("generate_content_request"))
+    changed = False
+    for request in (value, nested):
+        if isinstance(request, dict):
+            changed = _mend_tools(request) or changed
+            changed = _mend_image_size(request) or changed
+    return encode(value) if changed else body
+
+
+def _mend_tools(request: Object) -> bool:
+    tools = request.get("tools")
+    if not isinstance(tools, list) or not any(_is_openais(tool) for tool in tools):
+        return False
+    kept: list[Any] = []
+    declarations: list[Object] = []
+    for number, tool in enumerate(tools):
+        if not _is_openais(tool):
+            kept.append(tool)
+            continue
+        unknown: list[Extra] = []
+        match read_openai_shape(tool, f"tools[{number}]", unknown):
+            case FunctionTool() as function:
+                declaration: Object = {"name": function.name}
+                if function.description is not None:
+                    declaration["description"] = function.description
+                if function.parameters is not None:
+                    declaration["parametersJsonSchema"] = function.parameters
+                declarations.append(declaration)
+            case BuiltinTool(kind=kind) if kind in _TOOL_NAMES:
+                if {_TOOL_NAMES[kind]: {}} not in kept:
+                    kept.append({_TOOL_NAMES[kind]: {}})
+            case BuiltinTool(kind=kind):
+                raise BadRequest(f"Gemini has no built-in tool {kind!r}.", param=f"tools[{number}]")
+    if declarations:
+        kept.append({"functionDeclarations": declarations})
+    request["tools"] = kept
+    return True
+
+
+def _is_openais(tool: Any) -> bool:
+    return isinstance(tool, dict) and isinstance(tool.get("type"), str)
+
+
+def _mend_image_size(request: Object) -> bool:
+    for outer in ("generationConfig", "generation_config"):
+        config = request.get(outer)
+        if not isinstance(config, dict):
+            continue
+        for inner in ("imageConfig", "image_config"):
+            image = config.get(inner)
+            mended = image_config(image)
+            if mended != image:
+                config[inner] = mended
+                return True
+    return False
+
+
+def read_usage(body: bytes) -> Usage | None:
+    value = answer_in(body)
+    if not value:
+        raise UpstreamBroken("The upstream's answer is empty.")
+    return read_counts(value.get("usageMetadata"))

@@ -1,0 +1,31 @@
+"""Lists of models and token counts, as Google's ModelService answers them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dragoman.protocols.base import ModelCard
+from dragoman.wire.json import encode
+
+
+def write_models(models: Sequence[ModelCard]) -> bytes:
+    return encode({"models": [_card(model) for model in models]})
+
+
+def write_model(model: ModelCard) -> bytes:
+    return encode(_card(model))
+
+
+def write_count(tokens: int) -> bytes:
+    return b'{"totalTokens":%d}' % tokens
+
+
+def _card(model: ModelCard) -> dict[str, Any]:
+    card: dict[str, Any] = {"name": f"models/{model.id}", "version": "001", "displayName": model.display_name}
+    if model.description:
+        card["description"] = model.description
+    if model.input_tokens is not None:
+        card["inputTokenLimit"] = model.input_tokens
+    if model.output_tokens is not None:
+        card["outputTokenLimit"] = model.output_tokens
+    card["supportedGenerationMethods"] = ["generateContent", "streamGenerateContent", "countTokens"]
+    return card

@@ -1,0 +1,158 @@
+"""Reads `tools` and `toolConfig`, OpenAI's shape of a tool included."""
+
+from typing import Any
+
+from dragoman.ir import BuiltinTool, Extra, FunctionTool, Tool, ToolChoice
+from dragoman.protocols.gemini.fields import (
+    Object,
+    array,
+    below,
+    camel_deep,
+    choice,
+    invalid,
+    members,
+    plain_object,
+    text,
+    texts,
+)
+from dragoman.protocols.gemini.schema import json_schema
+
+# Gemini's name of each tool that the vendor runs, and the neutral one.
+BUILTINS = {
+    "googleSearch": "web_search",
+    "googleSearchRetrieval": "web_search",
+    "codeExecution": "code_execution",
+    "urlContext": "url_context",
+    "fileSearch": "file_search",
+    "googleMaps": "google_maps",
+    "computerUse": "computer",
+    "enterpriseWebSearch": "web_search",
+    "mcpServers": "mcp",
+}
+# What OpenAI-shaped callers name a built-in tool: a function without parameters, or a bare type.
+ALIASES = {
+    "web_search": "web_search",
+    "web_search_preview": "web_search",
+    "google_search": "web_search",
+    "googleSearch": "web_search",
+    "codeExecution": "code_execution",
+    "code_execution": "code_execution",
+    "code_interpreter": "code_execution",
+    "urlContext": "url_context",
+    "url_context": "url_context",
+    "web_fetch": "url_context",
+    "image_generation": "image_generation",
+}
+_TOOL = frozenset({"functionDeclarations", *BUILTINS})
+_DECLARATION = frozenset(
+    {"name", "description", "parameters", "parametersJsonSchema", "response", "responseJsonSchema", "behavior"}
+)
+_CONFIG = frozenset({"functionCallingConfig", "retrievalConfig", "includeServerSideToolInvocations"})
+_CALLING = frozenset({"mode", "allowedFunctionNames", "streamFunctionCallArguments"})
+_MODES = ("MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED")
+
+
+def read_tools(value: Any, path: str, unknown: list[Extra]) -> tuple[Tool, ...]:
+    tools: list[Tool] = []
+    for number, item in enumerate(array(value, path)):
+        at = f"{path}[{number}]"
+        if item.__class__ is dict and isinstance(item.get("type"), str):
+            tools.append(read_openai_shape(item, at, unknown))
+            continue
+        tool = members(item, _TOOL, at, unknown)
+        for name, held in tool.items():
+            inside = below(at, name)
+            if name == "functionDeclarations":
+                declared = array(held, inside)
+                tools += [_declaration(one, f"{inside}[{n}]", unknown) for n, one in enumerate(declared)]
+            elif name == "mcpServers":
+                servers = [camel_deep(plain_object(one, inside)) for one in array(held, inside)]
+                tools.append(BuiltinTool("mcp", {"mcpServers": servers}, inside))
+            else:
+                options = camel_deep(plain_object(held, inside)) or None
+                tools.append(BuiltinTool(BUILTINS[name], options, inside))
+    return tuple(tools)
+
+
+def read_openai_shape(item: Object, path: str, unknown: list[Extra]) -> Tool:
+    """`{"type": "function", "function": {…}}`, which Google's parser refuses (400 Unknown name "type" at 'tools[0]')."""
+    kind = item["type"]
+    if kind != "function":
+        if kind in ALIASES:
+            return BuiltinTool(ALIASES[kind], None, path)
+        raise invalid(below(path, "type"), f"{kind!r} is no type of tool that can be carried; function is")
+    function = item.get("function", item)
+    inside = below(path, "function") if function is not item else path
+    told = members(function, frozenset({"type", "name", "description", "parameters", "strict"}), inside, unknown)
+    name = text(told.get("name", ""), below(inside, "name"))
+    if not name:
+        raise invalid(below(inside, "name"), "the function's name is wanted")
+    parameters = told.get("parameters")
+    if parameters is None and name in ALIASES:
+        return BuiltinTool(ALIASES[name], None, path)
+    description = told.get("description")
+    strict = told.get("strict")
+    return FunctionTool(
+        name=name,
+        description=None if description is None else text(description, below(inside, "description")),
+        parameters=None if parameters is None else plain_object(parameters, below(inside, "parameters")),
+        strict=strict if isinstance(strict, bool) else None,
+        origin=path,
+    )
+
+
+def _declaration(value: Any, path: str, unknown: list[Extra]) -> FunctionTool:
+    told = members(value, _DECLARATION, path, unknown)
+    name = text(told.get("name", ""), below(path, "name"))
+    if not name:
+        raise invalid(below(path, "name"), "the function's name is wanted")
+    parameters: Object | None = None
+    if "parametersJsonSchema" in told:
+        if "parameters" in told:
+            raise invalid(below(path, "parametersJsonSchema"), "parameters and parametersJsonSchema exclude each other")
+        parameters = plain_object(told["parametersJsonSchema"], below(path, "parametersJsonSchema"))
+    elif "parameters" in told:
+        parameters = json_schema(told["parameters"], below(path, "parameters"))
+    description = told.get("description")
+    extras = [
+        Extra("gemini", name_, told[name_], below(path, name_), harmless=True)
+        for name_ in ("response", "responseJsonSchema", "behavior")
+        if name_ in told
+    ]
+    return FunctionTool(
+        name=name,
+        description=None if description is None else text(description, below(path, "description")),
+        parameters=parameters,
+        origin=path,
+        extras=tuple(extras),
+    )
+
+
+def read_tool_config(value: Any, path: str, unknown: list[Extra]) -> tuple[ToolChoice | None, list[Extra]]:
+    config = members(value, _CONFIG, path, unknown)
+    extras = [
+        Extra("gemini", f"toolConfig.{name}", camel_deep(config[name]), below(path, name))
+        for name in ("retrievalConfig", "includeServerSideToolInvocations")
+        if name in config
+    ]
+    if "functionCallingConfig" not in config:
+        return None, extras
+    inside = below(path, "functionCallingConfig")
+    calling = members(config["functionCallingConfig"], _CALLING, inside, unknown)
+    if "streamFunctionCallArguments" in calling:
+        extras.append(
+            Extra(
+                "gemini",
+                "toolConfig.functionCallingConfig.streamFunctionCallArguments",
+                calling["streamFunctionCallArguments"],
+                below(inside, "streamFunctionCallArguments"),
+                harmless=True,
+            )
+        )
+    mode = choice(calling.get("mode", 0), _MODES, below(inside, "mode"))
+    allowed = texts(calling.get("allowedFunctionNames", []), below(inside, "allowedFunctionNames"))
+    if mode == "MODE_UNSPECIFIED":
+        if not allowed:
+            return None, extras
+        mode = "AUTO"
+    return ToolChoice(mode.lower(), allowed), extras  # type: ignore[arg-type]

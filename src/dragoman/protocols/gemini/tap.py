@@ -1,0 +1,107 @@
+"""Watches a Gemini stream go by to a Gemini caller; its bytes stay as they came.
+
+Only markers are looked for: a key with its closing quote can't stand inside a JSON string, where the quote would be escaped.
+The counts are decoded when they are asked for.
+"""
+
+from dragoman.ir import DragomanError, Usage
+from dragoman.protocols.base import Route
+from dragoman.protocols.gemini.errors import error_in, error_object
+from dragoman.protocols.gemini.usage import read_usage
+from dragoman.wire.array import ArraySplitter
+from dragoman.wire.json import NotJson, decode, encode
+from dragoman.wire.sse import EventSplitter, payload
+
+
+class Tap:
+    __slots__ = (
+        "_array",
+        "_begun",
+        "_counted",
+        "_counts",
+        "_events",
+        "_held",
+        "_usage",
+        "failed",
+        "finished",
+        "started",
+    )
+
+    def __init__(self, route: Route) -> None:
+        self._array = ArraySplitter() if route.array else None
+        self._events = EventSplitter()
+        self._held = b""
+        self._begun = False
+        self._counts: bytes | None = None
+        self._counted = True
+        self._usage: Usage | None = None
+        self.finished = False
+        self.failed: DragomanError | None = None
+        self.started = False
+
+    @property
+    def usage(self) -> Usage | None:
+        if not self._counted and self._counts is not None:
+            self._counted = True
+            value = self._value(self._counts)
+            meta = value.get("usageMetadata") if isinstance(value, dict) else None
+            self._usage = read_usage(meta) or self._usage
+        return self._usage
+
+    @usage.setter
+    def usage(self, usage: Usage | None) -> None:
+        self._counted = True
+        self._usage = usage
+
+    def feed(self, data: bytes) -> bytes:
+        if self._array is not None:
+            return self._feed_array(data, self._array)
+        events = self._events.feed(data)
+        for event in events:
+            self._watch(event)
+        return b"".join(events)
+
+    def _feed_array(self, data: bytes, array: ArraySplitter) -> bytes:
+        held = self._held + data
+        for element in array.feed(data):
+            self._begun = True
+            self._watch(element)
+        whole = len(held) - len(array.pending)
+        self._held = held[whole:]
+        return held[:whole]
+
+    def end(self) -> bytes:
+        """The vendor closed the stream: an event without its blank line is whole if it is JSON."""
+        if self._array is not None:
+            rest, self._held = self._held, b""
+            return rest if self._array.closed else b""
+        rest = self._events.pending
+        if not rest.strip() or self._value(rest) is None:
+            return b""
+        self._watch(rest)
+        return rest if rest.endswith((b"\n", b"\r")) else rest + b"\r\n\r\n"
+
+    def fail(self, error: DragomanError) -> bytes:
+        told = encode({"error": error_object(error)})
+        if self._array is None:
+            return b"data: " + told + b"\r\n\r\n"
+        if self._array.closed:
+            return b""
+        return (b",\r\n" if self._begun else b"" if self._array.opened else b"[") + told + b"]"
+
+    def _watch(self, event: bytes) -> None:
+        if b'"usageMetadata"' in event:
+            self._counts = event
+            self._counted = False
+        if b'"candidates"' in event or b'"promptFeedback"' in event:
+            self.started = True
+            if b'"finishReason"' in event or b'"blockReason"' in event:
+                self.finished = True
+        elif b'"error"' in event:
+            self.failed = error_in(self._value(event)) or self.failed
+
+    def _value(self, event: bytes) -> object:
+        try:
+            return decode(event if self._array is not None else payload(event))
+        except NotJson:
+            return None

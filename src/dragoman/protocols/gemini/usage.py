@@ -1,0 +1,92 @@
+"""Token counts as `usageMetadata` and back.
+
+Google counts tool-use tokens outside `promptTokenCount` and thoughts outside `candidatesTokenCount`; its total is the sum of
+the four (recorded: 55 + 51 + 89 + 56 = 251).
+"""
+
+from typing import Any
+
+from dragoman.ir import Usage
+
+_TIERS = frozenset({"flex", "standard", "priority"})
+
+
+def read_usage(meta: Any) -> Usage | None:
+    """The counts of a `usageMetadata` object; None where there is none."""
+    if not isinstance(meta, dict) or not meta:
+        return None
+    get = meta.get
+    prompt = _count(get("promptTokenCount"))
+    tool = _count(get("toolUsePromptTokenCount"))
+    thoughts = _count(get("thoughtsTokenCount"))
+    output = _count(get("candidatesTokenCount")) + thoughts
+    if get("candidatesTokenCount") is None and get("thoughtsTokenCount") is None:
+        output = max(0, _count(get("totalTokenCount")) - prompt - tool)
+    return Usage(
+        input=prompt + tool,
+        output=output,
+        cached_input=_count(get("cachedContentTokenCount")),
+        reasoning=thoughts,
+        tool_input=tool,
+        input_by_modality=_modalities(get("promptTokensDetails")),
+        output_by_modality=_modalities(get("candidatesTokensDetails")),
+        cached_by_modality=_modalities(get("cacheTokensDetails")),
+        tool_input_by_modality=_modalities(get("toolUsePromptTokensDetails")),
+    )
+
+
+def read_tier(meta: Any) -> str | None:
+    """The service tier in the neutral spelling, where OpenAI's `default` is Google's `standard`."""
+    tier = meta.get("serviceTier") if isinstance(meta, dict) else None
+    if not isinstance(tier, str) or not tier:
+        return None
+    tier = tier.lower()
+    return "default" if tier == "standard" else tier
+
+
+def write_tier(tier: str) -> str | None:
+    """Google's word for a neutral service tier; None where it has none."""
+    word = "standard" if tier in ("default", "standard") else tier
+    return word if word in _TIERS else None
+
+
+def write_usage(usage: Usage) -> dict[str, Any]:
+    meta: dict[str, Any] = {
+        "promptTokenCount": max(0, usage.input - usage.tool_input),
+        "candidatesTokenCount": max(0, usage.output - usage.reasoning),
+        "totalTokenCount": usage.input + usage.output,
+    }
+    if usage.cached_input:
+        meta["cachedContentTokenCount"] = usage.cached_input
+    if usage.reasoning:
+        meta["thoughtsTokenCount"] = usage.reasoning
+    if usage.tool_input:
+        meta["toolUsePromptTokenCount"] = usage.tool_input
+    for name, counts in (
+        ("promptTokensDetails", usage.input_by_modality),
+        ("cacheTokensDetails", usage.cached_by_modality),
+        ("candidatesTokensDetails", usage.output_by_modality),
+        ("toolUsePromptTokensDetails", usage.tool_input_by_modality),
+    ):
+        if counts:
+            meta[name] = [{"modality": modality.upper(), "tokenCount": tokens} for modality, tokens in counts]
+    return meta
+
+
+def _count(value: Any) -> int:
+    if value.__class__ is int or value.__class__ is float:
+        return max(0, int(value))
+    whole = isinstance(value, str) and len(value) < 19 and value.isascii() and value.isdecimal()
+    return int(value) if whole else 0
+
+
+def _modalities(details: Any) -> tuple[tuple[str, int], ...]:
+    if not isinstance(details, list):
+        return ()
+    return tuple(
+        [
+            (item["modality"].lower(), _count(item.get("tokenCount")))
+            for item in details
+            if isinstance(item, dict) and isinstance(item.get("modality"), str)
+        ]
+    )

@@ -1,0 +1,228 @@
+"""Writes a stream for Gemini's callers: `data: <json>\\r\\n\\r\\n` and nothing else, or a JSON array in pieces.
+
+google-genai raises on comments, `event:` lines, `[DONE]` and a missing space after `data:` (probed with 3.4.0, 2026-11).
+A call's arguments are kept until they are whole, for Gemini's calls come in one part; the finish waits for the last chunk,
+where the counts are.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dragoman.ir import (
+    Blocked,
+    DragomanError,
+    Event,
+    ExtrasAdded,
+    Failed,
+    Finish,
+    Finished,
+    LogprobsDelta,
+    MediaAdded,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    Thought,
+    ThoughtDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallStarted,
+    Usage,
+    UsageReported,
+)
+from dragoman.ir import Text as TextPart
+from dragoman.protocols.base import Route, Stamp
+from dragoman.protocols.gemini.errors import error_object
+from dragoman.protocols.gemini.fields import Object
+from dragoman.protocols.gemini.finish import write_block
+from dragoman.protocols.gemini.usage import write_tier, write_usage
+from dragoman.protocols.gemini.write_response import (
+    arguments_of,
+    extra_fields,
+    finish_fields,
+    logprob_fields,
+    malformed_call,
+    write_part,
+)
+from dragoman.wire.json import encode
+
+
+class _Call:
+    """A call whose arguments still come in."""
+
+    __slots__ = ("pieces", "started")
+
+    def __init__(self, started: ToolCallStarted) -> None:
+        self.started = started
+        self.pieces: list[str] = []
+
+    def whole(self) -> ToolCall:
+        return ToolCall(self.started.id, self.started.name, "".join(self.pieces), self.started.signature)
+
+
+class StreamWriter:
+    __slots__ = (
+        "_array",
+        "_begun",
+        "_calls",
+        "_closed",
+        "_finishes",
+        "_malformed",
+        "_prefixes",
+        "_refused",
+        "_stamped",
+        "_suffixes",
+        "_tier",
+        "_usage",
+        "content_type",
+    )
+
+    def __init__(self, stamp: Stamp, route: Route) -> None:
+        self._array = route.array
+        self.content_type = b"application/json; charset=UTF-8" if route.array else b"text/event-stream"
+        self._stamped: Object = {"modelVersion": stamp.model, "responseId": stamp.id}
+        tail = encode(self._stamped)[1:] + (b"" if route.array else b"\r\n\r\n")
+        lead = b"" if route.array else b"data: "
+        self._prefixes = lead + b'{"candidates":[{"content":{"parts":[{"text":'
+        self._suffixes: dict[int, bytes] = {}
+        self._suffixes[0] = b'}],"role":"model"},"index":0}],' + tail
+        self._begun = False
+        self._closed = False
+        self._calls: dict[int, dict[int, _Call]] = {}
+        self._finishes: dict[int, Finish] = {}
+        self._malformed: dict[int, str] = {}
+        self._refused: set[int] = set()
+        self._usage: Usage | None = None
+        self._tier: str | None = None
+
+    def write(self, events: Sequence[Event]) -> bytes:
+        if self._closed:
+            return b""
+        out: list[bytes] = []
+        prefix, suffixes = self._prefixes, self._suffixes
+        for event in events:
+            if event.__class__ is TextDelta and event.signature is None and not self._calls:
+                index = event.index
+                suffix = suffixes.get(index)
+                if suffix is None:
+                    suffix = suffixes[index] = suffixes[0].replace(b'"index":0', b'"index":%d' % index, 1)
+                if self._array:
+                    out.append(self._separator())
+                out += (prefix, encode(event.text), suffix)
+            else:
+                self._unusual(event, out)
+            if self._closed:
+                break
+        return b"".join(out)
+
+    def end(self) -> bytes:
+        if self._closed:
+            return b""
+        out: list[bytes] = []
+        for index in list(self._calls):
+            self._flush(index, out, all_of_them=True)
+        last: Object = {}
+        if self._finishes:
+            last["candidates"] = [self._finish(index) for index in sorted(self._finishes)]
+        if self._usage is not None:
+            last["usageMetadata"] = write_usage(self._usage)
+            tier = None if self._tier is None else write_tier(self._tier)
+            if tier is not None:
+                last["usageMetadata"]["serviceTier"] = tier
+        if last:
+            self._emit(last, out)
+        self._close(out)
+        return b"".join(out)
+
+    def fail(self, error: DragomanError) -> bytes:
+        if self._closed:
+            return b""
+        out: list[bytes] = []
+        self._frame({"error": error_object(error)}, out)
+        self._close(out)
+        return b"".join(out)
+
+    def _unusual(self, event: Event, out: list[bytes]) -> None:
+        match event:
+            case TextDelta():
+                self._flush(event.index, out)
+                self._part(event.index, TextPart(event.text, event.signature), out)
+            case ThoughtDelta():
+                self._flush(event.index, out)
+                self._part(event.index, Thought(event.text, event.signature, event.redacted), out)
+            case RefusalDelta():
+                self._refused.add(event.index)
+                self._part(event.index, TextPart(event.text), out)
+            case ToolCallStarted():
+                self._flush(event.index, out)
+                self._calls.setdefault(event.index, {})[event.call] = _Call(event)
+            case ToolCallDelta():
+                call = self._calls.get(event.index, {}).get(event.call)
+                if call is not None:
+                    call.pieces.append(event.arguments)
+            case MediaAdded():
+                self._flush(event.index, out)
+                self._part(event.index, event.part, out)
+            case LogprobsDelta():
+                self._emit({"candidates": [{"index": event.index, **logprob_fields(event.logprobs)}]}, out)
+            case ExtrasAdded():
+                fields = extra_fields(event.extras)
+                if fields:
+                    self._emit({"candidates": [{"index": event.index, **fields}]}, out)
+            case Finished():
+                self._flush(event.index, out, all_of_them=True)
+                self._finishes.setdefault(event.index, event.finish)
+            case Blocked():
+                self._emit({"promptFeedback": write_block(event.block)}, out)
+            case UsageReported():
+                self._usage = event.usage
+            case Started():
+                self._tier = event.service_tier
+            case Failed():
+                out.append(self.fail(event.error))
+
+    def _flush(self, index: int, out: list[bytes], *, all_of_them: bool = False) -> None:
+        """Writes the calls that are whole, in their order; at the candidate's end the broken ones too, as what they are."""
+        calls = self._calls.get(index)
+        if calls is None:
+            return
+        for number in sorted(calls):
+            call = calls[number].whole()
+            if not all_of_them and (not call.arguments or arguments_of(call.arguments) is None):
+                return
+            del calls[number]
+            if not self._part(index, call, out):
+                self._malformed.setdefault(index, malformed_call(call))
+        del self._calls[index]
+
+    def _part(self, index: int, part: Any, out: list[bytes]) -> bool:
+        written = write_part(part)
+        if written is None:
+            return False
+        content: Object = {"parts": [written], "role": "model"}
+        self._emit({"candidates": [{"content": content, "index": index}]}, out)
+        return True
+
+    def _finish(self, index: int) -> Object:
+        fields = finish_fields(self._finishes[index], index in self._refused, self._malformed.get(index))
+        # Google's own last chunk holds an empty text too (recorded); clients read parts[0] without asking.
+        return {"content": {"parts": [{"text": ""}], "role": "model"}, **fields, "index": index}
+
+    def _emit(self, chunk: Object, out: list[bytes]) -> None:
+        self._frame({**chunk, **self._stamped}, out)
+
+    def _frame(self, value: Object, out: list[bytes]) -> None:
+        if self._array:
+            out += (self._separator(), encode(value))
+        else:
+            out += (b"data: ", encode(value), b"\r\n\r\n")
+
+    def _separator(self) -> bytes:
+        if self._begun:
+            return b",\r\n"
+        self._begun = True
+        return b"["
+
+    def _close(self, out: list[bytes]) -> None:
+        self._closed = True
+        if self._array:
+            out.append(b"]" if self._begun else b"[]")

@@ -1,0 +1,116 @@
+"""Writes `tools` and `toolConfig`."""
+
+from dragoman.catalog.profile import Profile
+from dragoman.ir import BadRequest, BuiltinTool, FunctionTool, Losses, Request, ToolChoice
+from dragoman.protocols.gemini.fields import Object
+from dragoman.protocols.gemini.schema import clean
+
+_BUILTINS = {
+    "web_search": "googleSearch",
+    "code_execution": "codeExecution",
+    "url_context": "urlContext",
+    "file_search": "fileSearch",
+    "google_maps": "googleMaps",
+    "computer": "computerUse",
+}
+# The options that Google knows for each (google-genai 3.4.0).
+_OPTIONS = {
+    "web_search": frozenset({"searchTypes", "timeRangeFilter", "excludeDomains", "blockingConfidence"}),
+    "code_execution": frozenset[str](),
+    "url_context": frozenset[str](),
+    "file_search": frozenset({"fileSearchStoreNames", "topK", "metadataFilter"}),
+    "google_maps": frozenset({"authConfig", "enableWidget"}),
+    "computer": frozenset({"environment", "excludedPredefinedFunctions"}),
+}
+
+
+def write_tools(request: Request, profile: Profile, losses: Losses, body: Object) -> None:
+    declarations: list[Object] = []
+    tools: list[Object] = []
+    for tool in request.tools:
+        match tool:
+            case FunctionTool():
+                declarations.append(_declaration(tool, losses))
+            case BuiltinTool(kind="mcp"):
+                servers = (tool.options or {}).get("mcpServers")
+                if servers is None:
+                    raise _uncarried(tool)
+                tools.append({"mcpServers": servers})
+            case BuiltinTool(kind="image_generation"):
+                body.setdefault("generationConfig", {})["responseModalities"] = ["TEXT", "IMAGE"]
+                _tell_options(tool, frozenset(), losses)
+            case BuiltinTool():
+                name = _BUILTINS.get(tool.kind)
+                if name is None:
+                    raise _uncarried(tool)
+                if all(name not in written for written in tools):
+                    tools.append({name: _tell_options(tool, _OPTIONS[tool.kind], losses)})
+    if declarations:
+        if tools and not profile.builtins_with_functions:
+            first = next(tool for tool in request.tools if isinstance(tool, BuiltinTool))
+            raise BadRequest(
+                "This model takes built-in tools or functions, not both in one request.",
+                param=first.origin or losses.path("tools"),
+                code="unsupported_value",
+            )
+        if tools:
+            # Gemini 3 wants this said where both are given; earlier models refuse it.
+            body.setdefault("toolConfig", {})["includeServerSideToolInvocations"] = True
+        tools.insert(0, {"functionDeclarations": declarations})
+    if tools:
+        body["tools"] = tools
+    if request.tool_choice is not None and declarations:
+        # Without functions it is a 400: "Function calling config is set without function_declarations".
+        names = {declaration["name"] for declaration in declarations}
+        body.setdefault("toolConfig", {})["functionCallingConfig"] = _calling(request.tool_choice, names, losses)
+    elif request.tool_choice is not None and (request.tool_choice.mode == "any" or request.tool_choice.allowed):
+        losses.add("tool_choice", "there is no function to choose")
+    if request.parallel_tool_calls is False:
+        losses.add("parallel_tool_calls", "Gemini can't be kept from calling several functions at once")
+
+
+def _declaration(tool: FunctionTool, losses: Losses) -> Object:
+    written: Object = {"name": tool.name}
+    if tool.description is not None:
+        written["description"] = tool.description
+    if tool.parameters is not None:
+        parameters = clean(tool.parameters)
+        if "type" not in parameters:
+            parameters = {"type": "object", **parameters}
+        written["parametersJsonSchema"] = parameters
+    if tool.strict:
+        losses.add_path(f"{tool.origin}.strict", "Gemini does not hold calls strictly to a schema")
+    for extra in tool.extras:
+        if extra.owner == "gemini":
+            written[extra.name] = extra.value
+        else:
+            losses.add_path(extra.path, "Gemini has no such field", harmless=extra.harmless)
+    return written
+
+
+def _tell_options(tool: BuiltinTool, known: frozenset[str], losses: Losses) -> Object:
+    """The options that Google knows; the others are losses."""
+    options = tool.options or {}
+    for name in options:
+        if name not in known:
+            losses.add_path(f"{tool.origin}.{name}", f"Gemini's {tool.kind} has no such option")
+    return {name: value for name, value in options.items() if name in known}
+
+
+def _uncarried(tool: BuiltinTool) -> BadRequest:
+    return BadRequest(f"Gemini has no built-in tool {tool.kind!r}.", param=tool.origin, code="unsupported_value")
+
+
+def _calling(choice: ToolChoice, names: set[str], losses: Losses) -> Object:
+    for name in choice.allowed:
+        if name not in names:
+            raise BadRequest(
+                f"Tool choice {name!r} is not among the tools.", param=losses.path("tool_choice"), code="invalid_value"
+            )
+    mode = choice.mode
+    if choice.allowed and mode == "auto":
+        mode = "validated"  # names are taken with ANY and VALIDATED only
+    written: Object = {"mode": mode.upper()}
+    if choice.allowed and mode != "none":
+        written["allowedFunctionNames"] = list(choice.allowed)
+    return written
