@@ -170,7 +170,7 @@ def test_ark_has_its_own_address() -> None:
 
 def test_doubtful_things() -> None:
     text = """\
-providers: {google: {protocols: [gemini], models: ["gemini-*"]}}
+providers: {google: {protocols: [gemini], api_key: k, models: ["gemini-*"]}}
 models:
   fast: {targets: [{provider: google, model: a}, {provider: google, model: a}], aliases: [quick]}
 keys:
@@ -182,6 +182,30 @@ keys:
         "dragoman.yaml:6:32 keys[1].models[0]: matches no model. Check it against models and providers.",
         "dragoman.yaml:6:39 keys[1].models[1]: matches no model. Did you mean fast?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("providers", "warning"),
+    [
+        ("{}", "1:1 providers: has no entry, so nothing can answer. Add one, or remove the section."),
+        (
+            "{g: {protocols: [gemini]}}",
+            "1:13 providers.g: has no api_key, so the vendor will refuse. Add api_key.",
+        ),
+        ("{g: {protocols: [gemini], base_url: 'http://localhost:1'}}", None),
+        ("{g: {protocols: [gemini], headers: {Authorization: x}}}", None),
+        ("{l: {protocols: [local]}}", None),
+    ],
+)
+def test_providers_that_cannot_answer(providers: str, warning: str | None) -> None:
+    found = [str(w) for w in load(written(f"providers: {providers}"), {}).warnings]
+    assert found == ([f"dragoman.yaml:{warning}"] if warning else [])
+
+
+def test_a_variable_that_names_no_file() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(None, {"DRAGOMAN_CONFIG": "none.yaml"})
+    assert str(caught.value).startswith("none.yaml $DRAGOMAN_CONFIG: there is no such file. ")
 
 
 def test_origins() -> None:

@@ -30,7 +30,9 @@ def doubtful(reading: Reading) -> list[Problem]:
     """Warnings: allowed, and probably not meant."""
     providers, models, keys = _sections(reading.data)
     return [
+        *_nothing(reading, providers),
         *_addresses(reading, providers),
+        *_keyless(reading, providers),
         *_double_targets(reading, models),
         *_idle_patterns(reading, providers, models, keys),
     ]
@@ -97,6 +99,11 @@ def _keys(reading: Reading, keys: list[Any]) -> Iterator[Problem]:
             seen.add(value)
 
 
+def _nothing(reading: Reading, providers: dict[str, Any]) -> Iterator[Problem]:
+    if not providers and isinstance(reading.data, dict) and reading.data.get("providers") == {}:
+        yield reading.problem(("providers",), "has no entry, so nothing can answer", "Add one, or remove the section.")
+
+
 def _addresses(reading: Reading, providers: dict[str, Any]) -> Iterator[Problem]:
     """An OpenAI-shaped provider without an address: the key of some other vendor would go to OpenAI."""
     known = {preset.name for preset in PRESETS}
@@ -110,6 +117,18 @@ def _addresses(reading: Reading, providers: dict[str, Any]) -> Iterator[Problem]
                 "has no base_url, so its requests and key go to api.openai.com",
                 "Add base_url if another vendor is meant.",
             )
+
+
+def _keyless(reading: Reading, providers: dict[str, Any]) -> Iterator[Problem]:
+    """A vendor's own address without any credential; a server of one's own may well want none."""
+    vendors = {None, *(preset.base_url for preset in PRESETS)}
+    for name, provider in providers.items():
+        if not isinstance(provider, dict) or "local" in (speaks for _, speaks in _strings(provider, "protocols")):
+            continue
+        if any(provider.get(field) for field in ("api_key", "api_keys", "headers")):
+            continue
+        if isinstance(url := provider.get("base_url"), (str, type(None))) and url in vendors:
+            yield reading.problem(("providers", name), "has no api_key, so the vendor will refuse", "Add api_key.")
 
 
 def _double_targets(reading: Reading, models: dict[str, Any]) -> Iterator[Problem]:

@@ -54,7 +54,13 @@ def load(path: Path | None, env: Mapping[str, str]) -> Loaded:
     file = find(path, env)
     if file is None:
         return check(None, Reading("environment", data={}), "", env)
-    return load_text(read_text(file), file, env)
+    try:
+        text = read_text(file)
+    except ConfigError as error:
+        if path is None and env.get("DRAGOMAN_CONFIG"):
+            raise ConfigError([replace(p, path="$DRAGOMAN_CONFIG") for p in error.problems]) from None
+        raise
+    return load_text(text, file, env)
 
 
 def load_text(text: str, file: Path, env: Mapping[str, str]) -> Loaded:

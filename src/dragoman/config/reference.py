@@ -101,8 +101,8 @@ def _is_model(kind: Any) -> bool:
 
 def _shown_default(model: type[BaseModel], name: str, info: FieldInfo) -> Any:
     value = info.get_default(call_default_factory=False)
-    if isinstance(value, BaseModel) or value in ((), {}):
-        return None
+    if info.default_factory is not None or value in ((), {}):
+        return None  # a section: the defaults of what it holds stand there
     if model is Settings:
         return redacted(Settings())[name]
     # Durations and sizes are shown with their units, so the model itself has to write them.

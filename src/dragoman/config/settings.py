@@ -56,7 +56,8 @@ VENDOR_URLS: dict[str, str] = {
 class Section(BaseModel):
     """A part of the file. An entry left empty (`workers:` and nothing after it) takes its default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    # Built on first use and whole: building each section by itself would double the time an import takes.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -164,7 +165,7 @@ class Provider(Section):
         description="Names and patterns (`*`, `?`, `[ab]`) of the models callers may ask for here by plain name.",
         examples=[["gpt-*"]],
     )
-    timeouts: Timeouts = Field(default=Timeouts(), description="Deadlines of one call.")
+    timeouts: Timeouts = Field(default_factory=Timeouts, description="Deadlines of one call.")
     transport: Literal["lean", "aiohttp"] = Field(
         default="lean",
         description="HTTP client; `aiohttp` goes through proxies and copes with odd servers, at more cost.",
@@ -283,7 +284,7 @@ class FileKey(Section):
     models: tuple[Pattern, ...] = Field(
         default=("*",), min_length=1, description="Names and patterns of the models the key may use."
     )
-    limits: Limits = Field(default=Limits(), description="Rates; unset, unlimited.")
+    limits: Limits = Field(default_factory=Limits, description="Rates; unset, unlimited.")
     budget: Budget | None = Field(default=None, description="Money; unset, unlimited.")
     expires_at: Annotated[datetime, AfterValidator(_in_utc), Kind("date and time")] | None = Field(
         default=None,
@@ -299,7 +300,7 @@ def _show_shared(value: str | None, info: SerializationInfo[Any]) -> str | None:
 class Settings(Section):
     """The whole configuration, checked. Frozen: a reload makes a new one and swaps it in."""
 
-    server: Server = Field(default=Server(), description="Where Dragoman listens and how it runs.")
+    server: Server = Field(default_factory=Server, description="Where Dragoman listens and how it runs.")
     data: FilePath = Field(
         default=Path("data"),
         description="Folder for the SQLite file, pulled models and downloaded videos, relative to the "
@@ -322,8 +323,8 @@ class Settings(Section):
         description="Valkey or Redis that holds limits and health for several machines.",
         examples=["valkey://host:6379/0"],
     )
-    log: Log = Field(default=Log(), description="What is logged and how it looks.")
-    local: Local = Field(default=Local(), description="The built-in model's engine.")
+    log: Log = Field(default_factory=Log, description="What is logged and how it looks.")
+    local: Local = Field(default_factory=Local, description="The built-in model's engine.")
     providers: dict[ProviderName, Provider] = Field(
         default={},
         description="Endpoints with credentials, by name. Without this section, those whose key variable is set.",
