@@ -8,41 +8,14 @@ documentation) or as `google` at the top (the Python SDK's `extra_body={"google"
 from collections.abc import Callable
 from typing import Any
 
-from dragoman.ir import BadRequest, BuiltinTool, Extra, OutputFormat, Reasoning, Request, Sampling, ToolChoice
-from dragoman.ir.request import Effort, Tool
+from dragoman.ir import BadRequest, BuiltinTool, Extra, Reasoning, Request, Sampling
 from dragoman.protocols.openai_chat import fields, read_tools
+from dragoman.protocols.openai_chat.draft import LEGACY, Draft
+from dragoman.protocols.openai_chat.read_google import read_google, read_image_config
 from dragoman.protocols.openai_chat.read_messages import Conversation
 from dragoman.wire.json import decode_object
 
 _NO_SAMPLING = Sampling()
-
-
-class _Draft:
-    """What has been read so far; class attributes are what holds where nothing was said."""
-
-    sampling: dict[str, Any] | None = None
-    tools: tuple[Tool, ...] = ()
-    tool_choice: ToolChoice | None = None
-    parallel: bool | None = None
-    format: OutputFormat | None = None
-    effort: Effort | None = None
-    budget: int | None = None
-    explicit: Effort | None = None
-    include_thoughts: bool | None = None
-    ark_thinking: Effort | None = None
-    modalities: tuple[str, ...] = ()
-    stream: bool = False
-    include_usage: bool = False
-    user: str | None = None
-    service_tier: str | None = None
-
-    def __init__(self) -> None:
-        self.extras: list[Extra] = []
-
-    def sample(self, name: str, value: Any) -> None:
-        if self.sampling is None:
-            self.sampling = {}
-        self.sampling[name] = value
 
 
 def read_request(body: bytes) -> Request:
@@ -55,7 +28,7 @@ def read_request(body: bytes) -> Request:
         raise fields.refuse("model", "a string", model)
     conversation = Conversation()
     conversation.read(given.get("messages"))
-    draft = _Draft()
+    draft = Draft()
     for key, value in given.items():
         if value is None:
             continue
@@ -84,7 +57,7 @@ def read_request(body: bytes) -> Request:
     )
 
 
-def _reasoning(draft: _Draft) -> Reasoning | None:
+def _reasoning(draft: Draft) -> Reasoning | None:
     """A budget or level of Google's wins over `reasoning_effort` (Google refuses the pair); `include_thoughts` joins either."""
     budget, effort = draft.budget, draft.explicit
     if budget is None and effort is None:
@@ -98,22 +71,22 @@ def _reasoning(draft: _Draft) -> Reasoning | None:
     return Reasoning(effort, budget, draft.include_thoughts)
 
 
-Reader = Callable[[_Draft, Any, str], None]
+Reader = Callable[[Draft, Any, str], None]
 
 
-def _skip(draft: _Draft, value: Any, key: str) -> None:
+def _skip(draft: Draft, value: Any, key: str) -> None:
     """Read elsewhere."""
 
 
 def _number(name: str) -> Reader:
-    def read(draft: _Draft, value: Any, key: str) -> None:
+    def read(draft: Draft, value: Any, key: str) -> None:
         draft.sample(name, fields.number(value, key))
 
     return read
 
 
 def _integer(name: str, least: int | None = None) -> Reader:
-    def read(draft: _Draft, value: Any, key: str) -> None:
+    def read(draft: Draft, value: Any, key: str) -> None:
         whole = fields.integer(value, key)
         if least is not None and whole < least:
             raise BadRequest(
@@ -126,7 +99,7 @@ def _integer(name: str, least: int | None = None) -> Reader:
     return read
 
 
-def _max_tokens(draft: _Draft, value: Any, key: str) -> None:
+def _max_tokens(draft: Draft, value: Any, key: str) -> None:
     """`max_tokens` is deprecated in favour of `max_completion_tokens`, which wins where both are there."""
     whole = fields.integer(value, key)
     if whole < 1:
@@ -135,7 +108,7 @@ def _max_tokens(draft: _Draft, value: Any, key: str) -> None:
         draft.sample("max_output_tokens", whole)
 
 
-def _stop(draft: _Draft, value: Any, key: str) -> None:
+def _stop(draft: Draft, value: Any, key: str) -> None:
     if type(value) is str:
         draft.sample("stop", (value,))
         return
@@ -144,20 +117,20 @@ def _stop(draft: _Draft, value: Any, key: str) -> None:
     draft.sample("stop", tuple(fields.text(word, f"{key}[{number}]") for number, word in enumerate(value)))
 
 
-def _logprobs(draft: _Draft, value: Any, key: str) -> None:
+def _logprobs(draft: Draft, value: Any, key: str) -> None:
     draft.sample("logprobs", fields.flag(value, key))
 
 
-def _logit_bias(draft: _Draft, value: Any, key: str) -> None:
+def _logit_bias(draft: Draft, value: Any, key: str) -> None:
     biases = fields.table(value, key)
     draft.sample("logit_bias", {token: fields.number(bias, f"{key}.{token}") for token, bias in biases.items()})
 
 
-def _stream(draft: _Draft, value: Any, key: str) -> None:
+def _stream(draft: Draft, value: Any, key: str) -> None:
     draft.stream = fields.flag(value, key)
 
 
-def _stream_options(draft: _Draft, value: Any, key: str) -> None:
+def _stream_options(draft: Draft, value: Any, key: str) -> None:
     for name, option in fields.table(value, key).items():
         if name == "include_usage":
             draft.include_usage = option is not None and fields.flag(option, f"{key}.{name}")
@@ -166,43 +139,43 @@ def _stream_options(draft: _Draft, value: Any, key: str) -> None:
             draft.extras.append(Extra(owner, f"{key}.{name}", option, f"{key}.{name}", harmless=bool(owner)))
 
 
-def _tools(draft: _Draft, value: Any, key: str) -> None:
+def _tools(draft: Draft, value: Any, key: str) -> None:
     draft.tools = (*read_tools.read_tools(value), *draft.tools)
 
 
-def _functions(draft: _Draft, value: Any, key: str) -> None:
+def _functions(draft: Draft, value: Any, key: str) -> None:
     """The legacy form. That the caller spoke it is kept as an extra, since it is answered in its own form."""
     listed = [{"type": "function", "function": function} for function in fields.array(value, key)]
     draft.tools = (*draft.tools, *read_tools.read_tools(listed, key))
     draft.extras.append(Extra("openai", LEGACY, True, key, harmless=True))
 
 
-def _function_call(draft: _Draft, value: Any, key: str) -> None:
+def _function_call(draft: Draft, value: Any, key: str) -> None:
     if draft.tool_choice is None:
         draft.tool_choice = read_tools.read_tool_choice(value, key)
 
 
-def _tool_choice(draft: _Draft, value: Any, key: str) -> None:
+def _tool_choice(draft: Draft, value: Any, key: str) -> None:
     draft.tool_choice = read_tools.read_tool_choice(value)
 
 
-def _parallel(draft: _Draft, value: Any, key: str) -> None:
+def _parallel(draft: Draft, value: Any, key: str) -> None:
     draft.parallel = fields.flag(value, key)
 
 
-def _web_search(draft: _Draft, value: Any, key: str) -> None:
+def _web_search(draft: Draft, value: Any, key: str) -> None:
     draft.tools = (*draft.tools, BuiltinTool("web_search", fields.table(value, key) or None, key))
 
 
-def _format(draft: _Draft, value: Any, key: str) -> None:
+def _format(draft: Draft, value: Any, key: str) -> None:
     draft.format = read_tools.read_format(value)
 
 
-def _effort(draft: _Draft, value: Any, key: str) -> None:
+def _effort(draft: Draft, value: Any, key: str) -> None:
     draft.effort = read_tools.read_effort(value, key)
 
 
-def _openrouter_reasoning(draft: _Draft, value: Any, key: str) -> None:
+def _openrouter_reasoning(draft: Draft, value: Any, key: str) -> None:
     """OpenRouter's `reasoning: {effort | max_tokens}` (openrouter.ai/docs, reasoning tokens)."""
     holder = fields.table(value, key)
     if holder.get("effort") is not None and draft.effort is None:
@@ -211,7 +184,7 @@ def _openrouter_reasoning(draft: _Draft, value: Any, key: str) -> None:
         draft.budget = fields.integer(holder["max_tokens"], f"{key}.max_tokens")
 
 
-def _ark_thinking(draft: _Draft, value: Any, key: str) -> None:
+def _ark_thinking(draft: Draft, value: Any, key: str) -> None:
     """Ark's `thinking: {type: enabled | disabled | auto}`; a `budget_tokens` beside it is Anthropic's."""
     holder = fields.table(value, key)
     match holder.get("type"):
@@ -226,88 +199,42 @@ def _ark_thinking(draft: _Draft, value: Any, key: str) -> None:
             raise fields.invalid(f"{key}.type", "supported values are: 'enabled', 'disabled' and 'auto'.")
 
 
-def _modalities(draft: _Draft, value: Any, key: str) -> None:
+def _modalities(draft: Draft, value: Any, key: str) -> None:
     named = fields.array(value, key)
     draft.modalities = tuple(fields.text(word, f"{key}[{number}]").lower() for number, word in enumerate(named))
 
 
-def _user(draft: _Draft, value: Any, key: str) -> None:
+def _user(draft: Draft, value: Any, key: str) -> None:
     draft.user = fields.text(value, key)
 
 
-def _service_tier(draft: _Draft, value: Any, key: str) -> None:
-    word = fields.text(value, key)
-    draft.service_tier = "standard" if word == "default" else word
+def _service_tier(draft: Draft, value: Any, key: str) -> None:
+    draft.service_tier = fields.text(value, key)
 
 
 def _own(*, harmless: bool) -> Reader:
     """A member that only OpenAI's family understands."""
 
-    def read(draft: _Draft, value: Any, key: str) -> None:
+    def read(draft: Draft, value: Any, key: str) -> None:
         draft.extras.append(Extra("openai", key, value, key, harmless))
 
     return read
 
 
-def _image_config(draft: _Draft, value: Any, key: str) -> None:
-    config = {_camel(name): part for name, part in fields.table(value, key).items()}
-    draft.extras.append(Extra("gemini", "generationConfig.imageConfig", config, key))
-
-
-def _google(draft: _Draft, value: Any, key: str) -> None:
-    for name, option in fields.table(value, key).items():
-        path = f"{key}.{name}"
-        if option is None:
-            continue
-        match name:
-            case "thinking_config" | "thinkingConfig":
-                _thinking_config(draft, fields.table(option, path), path)
-            case "image_config" | "imageConfig":
-                _image_config(draft, option, path)
-            case "thought_tag_marker" | "thoughtTagMarker":
-                # Google's compatible layer writes thoughts inside `content` between such tags; ours have their own member.
-                draft.extras.append(Extra("", name, option, path, harmless=True))
-            case _:
-                draft.extras.append(Extra("gemini", _camel(name), option, path))
-
-
-def _thinking_config(draft: _Draft, config: dict[str, Any], path: str) -> None:
-    for name, option in config.items():
-        if option is None:
-            continue
-        match name:
-            case "include_thoughts" | "includeThoughts":
-                draft.include_thoughts = fields.flag(option, f"{path}.{name}")
-            case "thinking_budget" | "thinkingBudget":
-                draft.budget = fields.integer(option, f"{path}.{name}")
-            case "thinking_level" | "thinkingLevel":
-                draft.explicit = read_tools.read_effort(option, f"{path}.{name}")
-            case _:
-                draft.extras.append(Extra("", name, option, f"{path}.{name}"))
-
-
-def _extra_body(draft: _Draft, value: Any, key: str) -> None:
+def _extra_body(draft: Draft, value: Any, key: str) -> None:
     for name, option in fields.table(value, key).items():
         if option is None:
             continue
         if name == "google":
-            _google(draft, option, f"{key}.google")
+            read_google(draft, option, f"{key}.google")
         elif name == "extra_body":  # the Python of Google's documentation, through a client that nests it once more
             nested = fields.table(option, f"{key}.extra_body")
-            _google(draft, nested.get("google") or {}, f"{key}.extra_body.google")
+            read_google(draft, nested.get("google") or {}, f"{key}.extra_body.google")
         elif (reader := _READERS.get(name)) is not None and reader is not _skip:
             reader(draft, option, name)
         else:
             draft.extras.append(Extra("", name, option, f"{key}.{name}"))
 
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word[:1].upper() + word[1:] for word in rest)
-
-
-# The name of the extra that says a caller spoke the legacy `functions` form.
-LEGACY = "dragoman.legacy_functions"
 
 _HINT = _own(harmless=True)
 _MEANT = _own(harmless=False)
@@ -343,8 +270,8 @@ _READERS: dict[str, Reader] = {
     "user": _user,
     "service_tier": _service_tier,
     "extra_body": _extra_body,
-    "google": _google,
-    "image_config": _image_config,
+    "google": read_google,
+    "image_config": read_image_config,
     # OpenAI's own, and what becomes of the answer without them: the same, or not.
     "safety_identifier": _HINT,
     "metadata": _HINT,

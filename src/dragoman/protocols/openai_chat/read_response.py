@@ -20,7 +20,7 @@ from dragoman.ir import (
 from dragoman.protocols.openai_chat import media, names
 from dragoman.protocols.openai_chat.errors import refusal_of
 from dragoman.protocols.openai_chat.finish import read_finish
-from dragoman.protocols.openai_chat.read_messages import google_signature
+from dragoman.protocols.openai_chat.read_parts import google_signature
 from dragoman.protocols.openai_chat.usage import read_usage
 from dragoman.wire import json
 
@@ -47,7 +47,7 @@ def read_response(body: bytes) -> Response:
         candidates=candidates,
         usage=read_usage(value.get("usage")),
         created=whole(value.get("created"), 0),
-        service_tier=neutral_tier(value.get("service_tier")),
+        service_tier=text_or_empty(value.get("service_tier")) or None,
         extras=extras,
     )
 
@@ -75,12 +75,6 @@ def whole(value: Any, otherwise: int) -> int:
     if type(value) is int:
         return value
     return int(value) if type(value) is float and -(2**53) < value < 2**53 else otherwise
-
-
-def neutral_tier(value: Any) -> str | None:
-    if type(value) is not str:
-        return None
-    return "standard" if value == "default" else value
 
 
 def _candidate(choice: Json, number: int) -> Candidate:

@@ -33,10 +33,9 @@ from dragoman.ir import (
 from dragoman.protocols.openai_chat import names
 from dragoman.protocols.openai_chat.errors import refusal_of
 from dragoman.protocols.openai_chat.finish import read_finish
-from dragoman.protocols.openai_chat.read_messages import google_signature
+from dragoman.protocols.openai_chat.read_parts import google_signature
 from dragoman.protocols.openai_chat.read_response import (
     content_parts,
-    neutral_tier,
     read_audio,
     read_images,
     read_logprobs,
@@ -153,7 +152,7 @@ class ChatStreamReader:
                     text_or_empty(chunk.id),
                     text_or_empty(chunk.model),
                     whole(chunk.created, 0),
-                    neutral_tier(chunk.service_tier),
+                    text_or_empty(chunk.service_tier) or None,
                 )
             )
         if chunk.choices:

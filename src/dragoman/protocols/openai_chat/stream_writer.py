@@ -34,9 +34,9 @@ from dragoman.ir import (
     UsageReported,
 )
 from dragoman.protocols.base import Stamp
+from dragoman.protocols.openai_chat.draft import LEGACY
 from dragoman.protocols.openai_chat.errors import event_of
 from dragoman.protocols.openai_chat.finish import write_finish
-from dragoman.protocols.openai_chat.read_request import LEGACY
 from dragoman.protocols.openai_chat.usage import write_usage
 from dragoman.protocols.openai_chat.write_messages import fenced, minted_id
 from dragoman.protocols.openai_chat.write_response import sign, write_image, write_logprobs

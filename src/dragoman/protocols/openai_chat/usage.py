@@ -5,7 +5,8 @@ from typing import Any
 from dragoman.ir import Usage
 
 # Field of *_tokens_details -> modality.
-_MODALITIES = (("text_tokens", "text"), ("image_tokens", "image"), ("audio_tokens", "audio"), ("video_tokens", "video"))
+_MODALITIES = {"text_tokens": "text", "image_tokens": "image", "audio_tokens": "audio", "video_tokens": "video"}
+_NONE: dict[str, Any] = {}
 
 
 def read_usage(value: Any) -> Usage | None:
@@ -14,8 +15,8 @@ def read_usage(value: Any) -> Usage | None:
         return None
     into = value.get("prompt_tokens_details")
     out = value.get("completion_tokens_details")
-    into = into if type(into) is dict else {}
-    out = out if type(out) is dict else {}
+    into = into if type(into) is dict else _NONE
+    out = out if type(out) is dict else _NONE
     cached = _count(into, "cached_tokens")
     if not cached:  # DeepSeek's spelling (api-docs.deepseek.com, context caching)
         cached = _count(value, "prompt_cache_hit_tokens")
@@ -74,4 +75,6 @@ def _count(holder: dict[str, Any], key: str) -> int:
 
 
 def _modalities(details: dict[str, Any]) -> tuple[tuple[str, int], ...]:
-    return tuple((name, count) for field, name in _MODALITIES if (count := _count(details, field)))
+    if len(details) < 2 or not any(details.get(field) for field in _MODALITIES):
+        return ()
+    return tuple((name, count) for field, name in _MODALITIES.items() if (count := _count(details, field)))

@@ -5,7 +5,7 @@ from typing import Any
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, Losses, Reasoning, Request, Sampling
 from dragoman.protocols.base import Outgoing
-from dragoman.protocols.openai_chat.read_request import LEGACY
+from dragoman.protocols.openai_chat.draft import LEGACY
 from dragoman.protocols.openai_chat.write_messages import custom_names, write_messages
 from dragoman.protocols.openai_chat.write_tools import write_format, write_tools
 from dragoman.wire.json import encode
@@ -33,7 +33,7 @@ def write_request(request: Request, model: str, profile: Profile, losses: Losses
     if request.reasoning is not None:
         _reasoning(request.reasoning, profile, losses, body)
     if request.modalities and request.modalities != ("text",):
-        body["modalities"] = list(request.modalities)
+        body["modalities"] = _modalities(request, model, profile, losses)
     if request.user is not None:
         body["user"] = request.user
     if request.service_tier is not None:
@@ -131,6 +131,19 @@ def _reasoning(reasoning: Reasoning, profile: Profile, losses: Losses, body: Jso
             body["google"] = {"thinking_config": {"include_thoughts": reasoning.include_thoughts}}
         else:
             losses.add("reasoning.include_thoughts", "The vendor decides whether thoughts are shown.", harmless=True)
+
+
+def _modalities(request: Request, model: str, profile: Profile, losses: Losses) -> list[str]:
+    """OpenAI's own models answer in text and sound; pictures (`modalities: ["image", "text"]`) are an extension of gateways."""
+    takes: tuple[str, ...] = ("text", "audio") if profile.family == "openai" else ("text",)
+    for modality in request.modalities:
+        if modality not in takes and profile.family not in ("other", "gemini"):
+            raise BadRequest(
+                f"The model '{model}' does not answer in {modality} here.",
+                param=losses.path("modalities"),
+                code="unsupported_value",
+            )
+    return list(request.modalities)
 
 
 def effort_of(budget: int) -> str | None:

@@ -25,9 +25,9 @@ from dragoman.ir import (
     ToolCall,
 )
 from dragoman.protocols.base import Stamp
+from dragoman.protocols.openai_chat.draft import LEGACY
 from dragoman.protocols.openai_chat.finish import write_finish
 from dragoman.protocols.openai_chat.media import data_url
-from dragoman.protocols.openai_chat.read_request import LEGACY
 from dragoman.protocols.openai_chat.usage import write_usage
 from dragoman.protocols.openai_chat.write_messages import custom_input, custom_names, fenced, minted_id
 from dragoman.wire.json import encode
