@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.observe.labels import MAX_LABEL, MAX_SERIES, field_path, label, loss_key, request_key
+from dragoman.observe.labels import MAX_LABEL, MAX_SERIES, attempt_key, field_path, label, loss_key, request_key
 
 NAMES = st.sampled_from(["messages", "contents", "parts", "topK", "properties", "metadata", "a b", "é", "x-y", "$defs"])
 PATHS = st.lists(
@@ -62,3 +62,10 @@ def test_beyond_the_cap_names_turn_to_other():
     )
     losses = {("a", "b", str(n)): 1 for n in range(MAX_SERIES)}
     assert loss_key(losses, ("a", "b", "x")) == ("a", "b", "other")
+    calls = {("p", f"m{n}", "chat", "ok"): None for n in range(MAX_SERIES)}
+    assert attempt_key(calls, ("p", "new", "chat", "odd_word")) == ("other", "other", "chat", "other")
+
+
+def test_an_outcome_is_a_word():
+    assert attempt_key({}, ("p", "m", "chat", "insufficient_quota"))[3] == "insufficient_quota"
+    assert attempt_key({}, ("p", "m", "chat", "Sorry, no."))[3] == "error"

@@ -42,7 +42,8 @@ def count(tally: Tally, times: int = 1, **other: object) -> None:
 
 @pytest.fixture
 def worker(monkeypatch):
-    """Makes tallies as if each were in a process of its own."""
+    """Makes tallies as if each were in a process of its own; to the kernel none of these runs."""
+    monkeypatch.setattr(spool, "_runs", lambda pid: False)
 
     def make(pid: int) -> Tally:
         tally = Tally()
@@ -285,6 +286,14 @@ sys.stdin.read()
     absorbed = render(tmp_path, own)
     for text in (living, dead, absorbed):
         assert shown(text, "dragoman_requests_total") == 7
+
+
+def test_a_worker_the_supervisor_has_not_listed_yet_is_not_taken_for_dead(tmp_path):
+    young = Tally()
+    count(young)
+    young.flush(tmp_path)
+    assert compact(tmp_path, []) == 0
+    assert (tmp_path / young.file_name).exists()
 
 
 def test_what_was_shown_is_on_disk_for_the_others(tmp_path, worker):

@@ -23,6 +23,7 @@ LossKey = tuple[str, str, str]
 _INDEX = re.compile(r"\[[^\]]*\]|\.\d+(?=\.|\[|$)", re.ASCII)
 # Names behind these are the caller's own: schema properties, metadata.
 _OWN_NAMES = re.compile(r"\b(properties|patternProperties|\$?defs|definitions|metadata|labels|logit_bias)\.[^.\[]+")
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _STRANGE = re.compile(r"[^A-Za-z0-9_.\[\]$*:-]")
 
 
@@ -52,10 +53,11 @@ def request_key(series: Mapping[RequestKey, object], key: RequestKey) -> Request
 def attempt_key(series: Mapping[AttemptKey, object], key: AttemptKey) -> AttemptKey:
     """As `request_key`."""
     provider, model, operation, outcome = map(label, key)
-    key = (provider, model, operation, outcome)
+    # An outcome may be the vendor's own word.
+    key = (provider, model, operation, outcome if _WORD.fullmatch(outcome) else "error")
     if key in series or len(series) < MAX_SERIES:
         return key
-    return (OTHER, OTHER, operation, outcome)
+    return (OTHER, OTHER, operation, OTHER)
 
 
 def loss_key(series: Mapping[LossKey, object], key: LossKey) -> LossKey:

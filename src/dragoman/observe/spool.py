@@ -52,10 +52,11 @@ def read(directory: Path, alive: Collection[int] | None, *, but: str = "") -> St
 
 
 def compact(directory: Path, alive: Collection[int] | None = None) -> int:
-    """Move the counts of dead processes into one file and remove theirs; how many were moved. The supervisor calls it after
-    a worker ended. Safe to be killed at any point, and against a second one running at the same time. Raises OSError."""
+    """Move the counts of dead processes into one file and remove theirs; how many were moved. The supervisor calls it now and
+    then. Safe to be killed at any point, and against a second one running at the same time. Raises OSError."""
     found = _list(directory)
-    living = _living(found, alive)
+    # A worker may have started after `alive` was drawn up; what the kernel still knows is never taken for dead.
+    living = _living(found, alive) | _living(found, None)
     if all(name in living for name in found):
         return 0
     with (directory / "lock").open("ab") as lock:
