@@ -16,7 +16,7 @@ _known: dict[tuple[str, bytes], tuple[WireProtocol, Route]] = {}
 
 
 def admit(call: Call, caller: Caller) -> None:
-    """Sets `protocol` and `route`. Raises NotFound, MethodNotAllowed, UnsupportedMediaType."""
+    """Sets `protocol` and `route`. Raises NotFound, MethodNotAllowed."""
     found = _known.get((caller.path, caller.query)) if caller.method == "POST" else None
     if found is None:
         call.protocol = _speaker(caller)
@@ -29,8 +29,6 @@ def admit(call: Call, caller: Caller) -> None:
         if found is None:
             raise _nothing_here(caller)
     call.protocol, call.route = found
-    if caller.method == "POST":
-        _check_type(caller)
 
 
 def _match_post(caller: Caller) -> tuple[WireProtocol, Route] | None:
@@ -67,7 +65,8 @@ def _has_key(query: bytes) -> bool:
     return any(part.startswith(b"key=") for part in query.split(b"&"))
 
 
-def _check_type(caller: Caller) -> None:
+def check_type(caller: Caller) -> None:
+    """Raises UnsupportedMediaType for a body that says it is no JSON."""
     kind = caller.headers.get(b"content-type", b"application/json")
     bare = kind.partition(b";")[0].strip().lower()
     if bare == b"application/json" or bare.endswith(b"+json") or not bare:

@@ -70,6 +70,11 @@ class Call:
         self.upstream = 0.0
         self.client_closed = False
 
+    def client_left(self) -> None:
+        self.client_closed = True
+        self.status = 499
+        self.error = "client_closed"
+
     def keep(self, losses: Losses) -> None:
         self.losses.extend(losses.found)
 

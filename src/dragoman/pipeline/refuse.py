@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dragoman.ir import DragomanError, MethodNotAllowed, UpstreamRefused
+from dragoman.ir import DragomanError, UpstreamRefused
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.protocols.known import PROTOCOLS
@@ -19,7 +19,5 @@ async def refuse(call: Call, caller: Caller, error: DragomanError) -> None:
     status, headers, body = protocol.write_error(error, call.route)
     if isinstance(error, UpstreamRefused) and error.raw is not None:
         body = error.raw
-    if isinstance(error, MethodNotAllowed):
-        headers = [*headers, (b"allow", ", ".join(error.allow).encode())]
     call.status = status
     await caller.answer(status, [*headers, *call.headers()], body)

@@ -144,11 +144,11 @@ class Worker:
         limit = gateway.snapshot.settings.server.drain_timeout
         began = time.monotonic()
         accepting = min(_LONGEST_ACCEPTING, limit / 2)
-        while gateway.active and not self._hurry and time.monotonic() - began < accepting:
+        while gateway.active and not self._hurry and time.monotonic() - began < accepting:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         for server in self._server.servers:
             server.close()
-        while gateway.active and not self._hurry and time.monotonic() - began < limit:
+        while gateway.active and not self._hurry and time.monotonic() - began < limit:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         gateway.closing = True
         for task in list(gateway.active):

@@ -1,0 +1,49 @@
+"""One target, asked and relayed, and its outcome counted."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+
+from dragoman.ir import DragomanError
+from dragoman.pipeline.attempt import attempt
+from dragoman.pipeline.call import Call
+from dragoman.pipeline.caller import Caller
+from dragoman.pipeline.choose import Step
+from dragoman.pipeline.count import count_tokens
+from dragoman.pipeline.gateway import Gateway, admitted
+from dragoman.pipeline.relay import relay
+
+
+async def ask_target(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None:
+    """The target's whole answer, given to the caller. Raises UpstreamError, Overloaded, BadRequest."""
+    assert call.route is not None
+    began = perf_counter()
+    outcome = "ok"
+    try:
+        if step.endpoint.local:
+            async with admitted(gateway):
+                await _ask(call, caller, gateway, step)
+        else:
+            await _ask(call, caller, gateway, step)
+        outcome = call.error or "ok"
+    except DragomanError as error:
+        outcome = error.code or "error"
+        raise
+    except asyncio.CancelledError:
+        outcome = "client_closed"
+        raise
+    finally:
+        now = perf_counter()
+        first_byte = call.first_byte - began if call.first_byte is not None else None
+        gateway.tally.attempt(
+            step.target.provider, step.target.model, call.route.operation, outcome, now - began, first_byte
+        )
+
+
+async def _ask(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None:
+    assert call.route is not None
+    if call.route.operation == "count_tokens":
+        await count_tokens(call, caller, gateway, step)
+    else:
+        await relay(call, caller, step, await attempt(call, gateway, step))
