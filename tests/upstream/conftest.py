@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -84,7 +84,7 @@ def transport(make_transport: Callable[..., Any]) -> Any:
 @pytest.fixture(params=["tcp", "tls"])
 def serve(
     request: pytest.FixtureRequest, server_tls: ssl.SSLContext
-) -> Iterator[Callable[[Script], AbstractAsyncContextManager[Upstream]]]:
+) -> Callable[[Script], AbstractAsyncContextManager[Upstream]]:
     """Run a script as a server over TCP or TLS."""
     tls = server_tls if request.param == "tls" else None
 
@@ -93,7 +93,7 @@ def serve(
         async with asyncio.timeout(PATIENCE), running(script, tls) as upstream:
             yield upstream
 
-    yield run
+    return run
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ class Peer:
 
     async def gone(self) -> bool:
         """Wait until the client has closed its end, one way or the other."""
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             while await self.reader.read(65536):
                 pass
         return True
@@ -78,7 +78,7 @@ class Upstream:
         number, self.accepted = self.accepted, self.accepted + 1
         try:
             await self._script(Peer(number, reader, writer))
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        except (asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
             pass
         except BaseException as error:
             self.failures.append(error)

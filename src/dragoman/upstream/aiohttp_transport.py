@@ -1,7 +1,12 @@
 """The second transport, by aiohttp: for forward proxies and for servers that the lean one does not get on with.
 
-Three times the cost of `lean` and the same behaviour, but for what aiohttp does not show: when a peer fails, bytes
-that came together with the failure may be lost; idle time counts only while somebody waits for a chunk.
+Three times the cost of `lean` and the same behaviour, but for what aiohttp does not show (3.14):
+- bytes that came together with a failure may be lost;
+- a body without a length that ends in a reset looks complete;
+- a chunk that goes bad after good ones shows only as a passed idle deadline;
+- bytes that come on an unused connection are taken for the next answer;
+- after the keep-alive race a request is sent again although a part of an answer's head had come;
+- idle time counts only while somebody waits for a chunk.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import io
 import ssl
 from dataclasses import dataclass
 from types import SimpleNamespace
+from weakref import WeakSet
 
 import aiohttp
 from yarl import URL
@@ -65,6 +71,7 @@ class AiohttpTransport:
         # Never reuses a connection: for the second try after the keep-alive race.
         self._fresh: aiohttp.ClientSession | None = None
         self._closed = False
+        self._open_answers: WeakSet[AiohttpResponse] = WeakSet()
         if ssl_context is not None:
             ssl_context.set_alpn_protocols(["http/1.1"])
 
@@ -79,6 +86,8 @@ class AiohttpTransport:
         try:
             return await self._attempt(self._session, request, total_at)
         except _Stale:
+            if self._closed:
+                raise
             if self._fresh is None:
                 self._fresh = self._open(fresh=True)
         try:
@@ -89,6 +98,8 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         self._closed = True
+        for response in list(self._open_answers):
+            response.close()
         for session in (self._session, self._fresh):
             if session is not None:
                 await session.close()
@@ -115,6 +126,7 @@ class AiohttpTransport:
         except (aiohttp.ClientError, OSError) as error:
             raise self._mapped(error, call) from error
         response = AiohttpResponse(answer, request.deadlines.idle, total_at)
+        self._open_answers.add(response)
         try:
             size = sum(len(name) + len(value) + 4 for name, value in response.headers)
             if size > self._max_header_bytes:
@@ -143,7 +155,8 @@ class AiohttpTransport:
                 return ConnectFailed(str(error), reason="tls")
             case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
                 return ConnectFailed(str(error), reason="refused")
-            case aiohttp.ClientConnectorError(os_error=ssl.SSLError()):
+            case aiohttp.ClientConnectorError(os_error=ssl.SSLError() | ConnectionResetError()):
+                # aiohttp connects with a socket of its own, so a reset at this stage is one inside the handshake.
                 return ConnectFailed(str(error), reason="tls")
             case aiohttp.ClientHttpProxyError() | aiohttp.ClientConnectorError():
                 return ConnectFailed(str(error), reason="unreachable")

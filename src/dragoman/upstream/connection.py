@@ -235,7 +235,9 @@ class Connection(asyncio.Protocol):
     def _flush(self, response: LeanResponse) -> None:
         body = self._body
         if body:
-            response.feed(body[0] if len(body) == 1 else b"".join(body))
+            # A status of 0 is an answer that was refused at its head.
+            if response.status:
+                response.feed(body[0] if len(body) == 1 else b"".join(body))
             body.clear()
 
     def _finish(self, response: LeanResponse) -> None:
