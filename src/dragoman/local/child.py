@@ -15,9 +15,10 @@ import secrets
 import signal
 import sys
 import threading
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from dragoman.local.front import Front
+if TYPE_CHECKING:
+    from dragoman.local.front import Front
 
 KEY_VARIABLE = "DRAGOMAN_LOCAL_KEY"
 
@@ -36,6 +37,9 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if arguments.parent:
         _die_with(arguments.parent)
+    # Both only here: the supervisor takes names from this module and wants neither.
+    from dragoman.local.front import Front
+
     try:
         import xllamacpp
     except ImportError as error:
@@ -72,7 +76,7 @@ def main() -> NoReturn:
     _leave(0, "")
 
 
-async def _serve(front: Front, port: int, report: int) -> None:
+async def _serve(front: "Front", port: int, report: int) -> None:
     try:
         await front.start(port)
     except OSError as error:

@@ -286,7 +286,11 @@ def _explain_pip(output: str, model: ModelFile) -> str:
     elif re.search(r"\b(401|403|407)\b", output):
         what = "The package index refuses. Check the credentials in pip's own settings."
     elif "No matching distribution" in output or "Could not find a version" in output:
-        what = f"The package index that pip uses does not offer {wanted}. Set PIP_INDEX_URL to one that does."
+        # pip says the same of an index that answers 401, 403 and 404.
+        what = (
+            f"The package index that pip uses does not offer {wanted}, or not to you. "
+            "Set PIP_INDEX_URL to one that does, with its credentials."
+        )
     else:
         what = "pip failed."
     lines = [line.strip() for line in re.sub(r"//[^/@\s]+@", "//***@", output).splitlines() if line.strip()]
