@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
@@ -170,11 +170,13 @@ def test_overlap(left: str, right: str, meets: bool) -> None:
     assert overlap(right, left) is meets
 
 
+@settings(deadline=None)
 @given(st.text("ab*?", max_size=8), st.text("ab", max_size=8))
 def test_overlap_agrees_with_fnmatch(pattern: str, name: str) -> None:
     assert overlap(pattern, name) is fnmatchcase(name, pattern)
 
 
+@settings(deadline=None)
 @given(st.floats(min_value=1e-6, max_value=366 * 86400))
 def test_durations_survive_showing(seconds: float) -> None:
     assert abs(read_duration(write_duration(seconds)) - seconds) <= 1e-6
