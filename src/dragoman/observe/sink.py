@@ -149,7 +149,8 @@ class Sink(Generic[_Line]):
         rest = memoryview(data)
         while rest:
             try:
-                if self._deadline is not None and not self._writable():
+                # Past the deadline the descriptor may be somebody else's: a thread that was stuck must not write to it again.
+                if self._late() or (self._deadline is not None and not self._writable()):
                     self._drop(lines)
                     return False
                 rest = rest[os.write(self._fd, rest) :]
@@ -171,8 +172,11 @@ class Sink(Generic[_Line]):
             left = 1.0 if deadline is None else max(0.0, deadline - time.monotonic())
             if poll.poll(min(left, 1.0) * 1000):
                 return True
-            if deadline is not None and time.monotonic() >= deadline:
+            if self._late():
                 return False
+
+    def _late(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
 
 
 def _atomic_size(fd: int) -> int:
