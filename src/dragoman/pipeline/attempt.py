@@ -38,7 +38,7 @@ async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
     """The target's answer, its status a good one, its body still to come.
 
     Raises UpstreamError; BadRequest where the request cannot be said in the target's protocol."""
-    outgoing = _prepare(call, step)
+    outgoing = prepare(call, step)
     call.target = step.target
     call.spoken = step.named
     call.attempts += 1
@@ -61,7 +61,8 @@ async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
     return response
 
 
-def _prepare(call: Call, step: Step) -> Outgoing:
+def prepare(call: Call, step: Step) -> Outgoing:
+    """The call as the target will get it. Raises BadRequest, also for losses that `x-dragoman-strict` forbids."""
     assert call.protocol is not None and call.route is not None and call.peek is not None
     profile = profile_for(step.named, step.target.model)
     if step.same:
