@@ -27,7 +27,13 @@ class EventSplitter:
         if self._pending:
             data = self._pending + data
         if b"\r" in data:
-            return self._feed_any_newline(data)
+            events = data.split(b"\r\n\r\n")
+            for piece in events:
+                if b"\r" in piece or b"\n" in piece:
+                    return self._feed_any_newline(data)
+            # Google's streams: one line an event, every line ends in CRLF.
+            self._keep(events.pop())
+            return [event + b"\r\n\r\n" for event in events]
         events = data.split(b"\n\n")
         self._keep(events.pop())
         return [event + b"\n\n" for event in events]

@@ -26,7 +26,7 @@ _TOOL_NAMES = {
     "code_execution": "codeExecution",
     "url_context": "urlContext",
 }
-_SUSPECT = tuple(f'"{word}"'.encode() for word in ("function", "imageSize", "image_size", *ALIASES))
+_TOOL_WORDS = tuple(f'"{word}"'.encode() for word in ("function", *ALIASES))
 
 
 class _AnyObject(Struct):
@@ -48,7 +48,7 @@ def peek(body: bytes, route: Route) -> Peek:
 
 
 def forward(body: bytes, route: Route, model: str) -> Outgoing:
-    if any(word in body for word in _SUSPECT):
+    if _is_suspect(body):
         body = _mended(body)
     stream = bool(route.stream)
     if route.operation == "count_tokens":
@@ -56,6 +56,13 @@ def forward(body: bytes, route: Route, model: str) -> Outgoing:
     else:
         path = path_of(model, stream, route.array)
     return Outgoing(path, body, stream)
+
+
+def _is_suspect(body: bytes) -> bool:
+    """Whether a refused spelling may stand in the body; keys are looked for, nothing is decoded."""
+    if b'"type"' in body and any(word in body for word in _TOOL_WORDS):
+        return True
+    return b'"imageSize"' in body or b'"image_size"' in body
 
 
 def _mended(body: bytes) -> bytes:
@@ -124,6 +131,6 @@ def _mend_image_size(request: Object) -> bool:
 
 def read_usage(body: bytes) -> Usage | None:
     value = answer_in(body)
-    if not value:
-        raise UpstreamBroken("The upstream's answer is empty.")
+    if not any(name in value for name in ("candidates", "promptFeedback", "totalTokens")):
+        raise UpstreamBroken("The upstream answered without a candidate.")
     return read_counts(value.get("usageMetadata"))

@@ -1,5 +1,6 @@
 """Reads `generationConfig`: sampling, output format, reasoning, modalities, and what only Gemini knows."""
 
+from collections.abc import Callable
 from typing import Any
 
 from dragoman.ir import BadRequest, Extra, OutputFormat, Reasoning, Sampling
@@ -74,16 +75,10 @@ class Config:
         self.reasoning = None if thinking is None else _reasoning(thinking, f"{path}.thinkingConfig", unknown)
         modalities = get("responseModalities")
         self.modalities = () if modalities is None else _modalities(modalities, f"{path}.responseModalities")
-        for name, harmless in _GEMINIS.items():
-            if name in config:
-                extra = Extra(
-                    "gemini",
-                    f"generationConfig.{name}",
-                    camel_deep(config[name]),
-                    below(path, name),
-                    harmless,
-                )
-                self.extras.append(extra)
+        for name, held in config.items():
+            if name in _GEMINIS:
+                whole = f"generationConfig.{name}"
+                self.extras.append(Extra("gemini", whole, camel_deep(held), below(path, name), _GEMINIS[name]))
 
     def _format(self, config: Object, path: str) -> OutputFormat | None:
         mime = text(config.get("responseMimeType", ""), below(path, "responseMimeType"))
@@ -108,32 +103,29 @@ class Config:
         return None
 
 
+# Google's name, ours, and what reads it.
+_SAMPLING: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
+    "temperature": ("temperature", number),
+    "topP": ("top_p", number),
+    "topK": ("top_k", integer),
+    "maxOutputTokens": ("max_output_tokens", integer),
+    "stopSequences": ("stop", texts),
+    "seed": ("seed", integer),
+    "presencePenalty": ("presence_penalty", number),
+    "frequencyPenalty": ("frequency_penalty", number),
+    "candidateCount": ("candidate_count", integer),
+    "responseLogprobs": ("logprobs", boolean),
+    "logprobs": ("top_logprobs", integer),
+}
+
+
 def _sampling(config: Object, path: str) -> Sampling:
-    get = config.get
-
-    def real(name: str) -> float | None:
-        value = get(name)
-        return None if value is None else number(value, f"{path}.{name}")
-
-    def whole(name: str) -> int | None:
-        value = get(name)
-        return None if value is None else integer(value, f"{path}.{name}")
-
-    logprobs = get("responseLogprobs")
-    stop = get("stopSequences")
-    return Sampling(
-        temperature=real("temperature"),
-        top_p=real("topP"),
-        top_k=whole("topK"),
-        max_output_tokens=whole("maxOutputTokens"),
-        stop=() if stop is None else texts(stop, f"{path}.stopSequences"),
-        seed=whole("seed"),
-        presence_penalty=real("presencePenalty"),
-        frequency_penalty=real("frequencyPenalty"),
-        candidate_count=whole("candidateCount"),
-        logprobs=None if logprobs is None else boolean(logprobs, f"{path}.responseLogprobs"),
-        top_logprobs=whole("logprobs"),
-    )
+    told: dict[str, Any] = {}
+    for name, held in config.items():
+        field = _SAMPLING.get(name)
+        if field is not None:
+            told[field[0]] = field[1](held, f"{path}.{name}")
+    return Sampling(**told)
 
 
 def _reasoning(value: Any, path: str, unknown: list[Extra]) -> Reasoning | None:

@@ -1,4 +1,4 @@
-"""Reads the turns of a Gemini request: `contents`, `systemInstruction` and their parts.
+"""Reads the turns of a Gemini request: `contents` and their parts.
 
 Function calls without an id get one made from their place, name and arguments, so that a stateless replay of the same history
 gives the same id; responses without an id are matched to the calls by name, in order.
@@ -41,7 +41,7 @@ from dragoman.wire.json import encode_text, kind_of
 # What our own ids begin with; Gemini never sees them again.
 MINTED = "gcall_"
 
-_CONTENT = frozenset({"role", "parts"})
+CONTENT = frozenset({"role", "parts"})
 _MEMBERS = (
     "text",
     "inlineData",
@@ -54,7 +54,7 @@ _MEMBERS = (
     "toolResponse",
 )
 _BESIDE = frozenset({"thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata"})
-_PART = frozenset(_MEMBERS) | _BESIDE
+PART = frozenset(_MEMBERS) | _BESIDE
 _BLOB = frozenset({"mimeType", "data", "displayName"})
 _FILE = frozenset({"mimeType", "fileUri", "displayName"})
 _CALL = frozenset({"id", "name", "args"})
@@ -68,33 +68,6 @@ _LEVELS = {
     "MEDIA_RESOLUTION_MEDIUM": "medium",
     "MEDIA_RESOLUTION_HIGH": "high",
 }
-
-
-def read_system(value: Any, path: str, unknown: list[Extra]) -> tuple[Text, ...]:
-    """A Content, and what people write for it: a string, a part, a list of either."""
-    if isinstance(value, str):
-        return (Text(value),) if value else ()
-    if isinstance(value, list):
-        items, inside = value, path
-    else:
-        content = members(value, _CONTENT | _PART, path, unknown)
-        if "parts" in content:
-            items, inside = array(content["parts"], below(path, "parts")), below(path, "parts")
-        elif "text" in content:
-            items, inside = [value], path
-        else:
-            items, inside = [], path
-    texts: list[Text] = []
-    for number_, item in enumerate(items):
-        at = path if item is value else f"{inside}[{number_}]"
-        if isinstance(item, str):
-            texts.append(Text(item))
-            continue
-        part = members(item, _PART, at, [] if item is value else unknown)
-        if "text" not in part:
-            raise invalid(at, "a system instruction holds text only")
-        texts.append(Text(text(part["text"], below(at, "text"))))
-    return tuple(texts)
 
 
 class Turns:
@@ -119,11 +92,15 @@ class Turns:
             if content.__class__ is dict and len(content) == 2 and "parts" in content and "role" in content:
                 parts, role = content["parts"], content["role"]
             else:
-                found = members(content, _CONTENT, origin, self._unknown)
+                found = members(content, CONTENT, origin, self._unknown)
                 parts, role = found.get("parts"), found.get("role")
             if parts.__class__ is not list or not parts:
                 raise self._no_parts(parts, origin)
-            read = tuple([self._part(part, origin, number_, at) for at, part in enumerate(parts)])
+            first = parts[0]
+            if len(parts) == 1 and first.__class__ is dict and len(first) == 1 and first.get("text").__class__ is str:
+                read: tuple[Part, ...] = (Text(first["text"]),)
+            else:
+                read = tuple([self._part(part, origin, number_, at) for at, part in enumerate(parts)])
             if role == "user":
                 last = "user"
             elif role == "model":
@@ -148,7 +125,7 @@ class Turns:
         return self._any_part(value, f"{origin}.parts[{at}]", content, at)
 
     def _any_part(self, value: Any, path: str, content: int, at: int) -> Part:
-        part = members(value, _PART, path, self._unknown)
+        part = members(value, PART, path, self._unknown)
         held = [name for name in _MEMBERS if name in part]
         signature = None
         if "thoughtSignature" in part:

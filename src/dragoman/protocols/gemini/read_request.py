@@ -10,7 +10,8 @@ from dragoman.ir import BadRequest, Extra, OutputFormat, Reasoning, Request, Sam
 from dragoman.protocols.base import Route
 from dragoman.protocols.gemini.fields import below, camel_deep, members, plain_object, text
 from dragoman.protocols.gemini.read_config import Config
-from dragoman.protocols.gemini.read_parts import Turns, read_system
+from dragoman.protocols.gemini.read_parts import Turns
+from dragoman.protocols.gemini.read_system import read_system
 from dragoman.protocols.gemini.read_tools import read_tool_config, read_tools
 from dragoman.wire.json import decode_object
 

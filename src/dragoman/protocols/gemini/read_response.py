@@ -131,9 +131,9 @@ def index_of(candidate: Object, number: int = 0) -> int:
 def extras_in(candidate: Object, path: str) -> tuple[Extra, ...]:
     return tuple(
         [
-            Extra("gemini", name, candidate[name], f"{path}.{name}", harmless)
-            for name, harmless in CANDIDATE_EXTRAS.items()
-            if candidate.get(name) not in (None, [], {})
+            Extra("gemini", name, held, f"{path}.{name}", CANDIDATE_EXTRAS[name])
+            for name, held in candidate.items()
+            if name in CANDIDATE_EXTRAS and held not in (None, [], {})
         ]
     )
 
@@ -148,9 +148,11 @@ def parts_in(candidate: Object) -> tuple[Part, ...]:
 
 def read_part(part: Object) -> Part | None:
     """A part of the model's; None for one that says nothing."""
+    text = part.get("text")
+    if len(part) == 1 and text.__class__ is str:
+        return Text(text) if text else None
     proof = part.get("thoughtSignature")
     signature = Signature("gemini", proof) if isinstance(proof, str) and proof else None
-    text = part.get("text")
     if isinstance(text, str):
         if part.get("thought") is True:
             return Thought(text, signature) if text or signature else None
@@ -194,6 +196,8 @@ def read_part(part: Object) -> Part | None:
 
 def logprobs_in(candidate: Object) -> tuple[TokenLogprob, ...] | None:
     result = candidate.get("logprobsResult")
+    if result is None:
+        return None
     chosen = result.get("chosenCandidates") if isinstance(result, dict) else None
     if not isinstance(chosen, list):
         return None

@@ -76,7 +76,9 @@ class Tap:
             rest, self._held = self._held, b""
             return rest if self._array.closed else b""
         rest = self._events.pending
-        if not rest.strip() or self._value(rest) is None:
+        if not rest.strip():
+            return rest
+        if self._value(rest) is None:
             return b""
         self._watch(rest)
         return rest if rest.endswith((b"\n", b"\r")) else rest + b"\r\n\r\n"
@@ -93,10 +95,13 @@ class Tap:
         if b'"usageMetadata"' in event:
             self._counts = event
             self._counted = False
-        if b'"candidates"' in event or b'"promptFeedback"' in event:
+        if b'"finishReason"' in event:
+            self.started = self.finished = True
+        elif event.startswith(b'data: {"candidates"') or b'"candidates"' in event:
             self.started = True
-            if b'"finishReason"' in event or b'"blockReason"' in event:
-                self.finished = True
+        elif b'"promptFeedback"' in event:
+            self.started = True
+            self.finished = self.finished or b'"blockReason"' in event
         elif b'"error"' in event:
             self.failed = error_in(self._value(event)) or self.failed
 

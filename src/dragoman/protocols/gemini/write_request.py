@@ -1,5 +1,6 @@
 """Writes a GenerateContentRequest, in camelCase, for a vendor that speaks Gemini."""
 
+from functools import lru_cache
 from urllib.parse import quote
 
 from dragoman.catalog.profile import Profile
@@ -57,6 +58,7 @@ def write_request(request: Request, model: str, profile: Profile, losses: Losses
     return Outgoing(path_of(model, request.stream), encode(body), request.stream)
 
 
+@lru_cache(maxsize=4096)
 def path_of(model: str, stream: bool, array: bool = False) -> str:
     """The path behind the provider's base URL, which by the vendor's SDK's convention names no version."""
     name = model if model.startswith("tunedModels/") else f"models/{model.removeprefix('models/')}"
