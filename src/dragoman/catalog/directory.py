@@ -92,7 +92,9 @@ class Directory:
 
     def nearest(self, name: str, also: Iterable[str] = (), count: int = 3) -> list[str]:
         """The known names most like `name`, best first. Patterns stand for themselves."""
-        patterns = [pattern for found in self.patterns.values() for pattern in found if is_pattern(pattern)]
+        name = name.removeprefix("models/")
         known = list(dict.fromkeys([*self.names(), *also]))
-        close = difflib.get_close_matches(name.removeprefix("models/"), [*known, *patterns], n=count, cutoff=0.5)
-        return close or (known + patterns)[:count]
+        if close := difflib.get_close_matches(name, known, n=count, cutoff=0.5):
+            return close
+        patterns = [pattern for found in self.patterns.values() for pattern in found if is_pattern(pattern)]
+        return difflib.get_close_matches(name, patterns, n=count, cutoff=0.5) or (known + patterns)[:count]

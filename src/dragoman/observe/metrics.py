@@ -42,6 +42,7 @@ class Tally:
         self._attempts = self._state.attempts
         self._gauges = self._state.gauges
         self._changed = True
+        self._refused = False
         self._in_flight = 0
         self._lag = self._lag_before = 0.0
         self._lag_since = time.monotonic()
@@ -174,7 +175,7 @@ class Tally:
         """Write the counts for the other processes to read, if they changed; False where the disk refused."""
         if self._changed:
             self.write(Path(directory))
-        return not self._changed
+        return not self._refused
 
     def write(self, directory: Path) -> bytes:
         """Write the counts and give them back as written: what this process shows is never ahead of what others show for it."""
@@ -185,8 +186,9 @@ class Tally:
             data = spool.encode(self._state)
             try:
                 spool.write(directory, self.file_name, data)
+                self._refused = False
             except OSError:
-                self._changed = True
+                self._changed = self._refused = True
             return data
 
     def _set(self, gauge: tuple[str, ...], value: float) -> None:

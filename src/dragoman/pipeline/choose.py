@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dragoman.catalog.directory import Target
 from dragoman.ir import DragomanError, NotFound
 from dragoman.pipeline.authenticate import authorise
@@ -31,7 +33,7 @@ def choose(call: Call, gateway: Gateway) -> list[Step]:
     snapshot = call.snapshot
     call.resolved = resolved = snapshot.directory.resolve(call.model)
     if resolved is None:
-        raise unknown_model(call)
+        raise unknown_model(call, gateway.lists.names())
     authorise(call)
     steps = []
     for target in gateway.balance.order(resolved.targets):
@@ -60,13 +62,14 @@ def _step(target: Target, endpoint: Endpoint, wanted: WireProtocol) -> Step | No
     return fallback
 
 
-def unknown_model(call: Call) -> NotFound:
+def unknown_model(call: Call, listed: Iterable[str] = ()) -> NotFound:
+    """The 404 with the nearest names; `listed` are names that vendors have told us."""
     name = call.model.removeprefix("models/")
     if not name:
         return NotFound(
             "The request names no model. Ask GET /v1/models for those there are.", code="model_not_found", param="model"
         )
-    near = call.snapshot.directory.nearest(name)
+    near = call.snapshot.directory.nearest(name, listed)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     return NotFound(
         f"The model {name!r} does not exist here.{hint} GET /v1/models lists those there are.",

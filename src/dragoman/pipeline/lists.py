@@ -28,6 +28,10 @@ class Lists:
         self._kept: dict[str, tuple[float, Endpoint, list[ModelCard]]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
+    def names(self) -> list[str]:
+        """Every name that a vendor has listed so far."""
+        return [card.id for _, _, cards in self._kept.values() for card in cards]
+
     async def of(self, transport: Transport, endpoint: Endpoint) -> list[ModelCard]:
         """The vendor's own list, or nothing where it cannot be had: one vendor's bad day hides no other's models."""
         async with self._locks.setdefault(endpoint.name, asyncio.Lock()):

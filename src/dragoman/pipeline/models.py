@@ -56,7 +56,7 @@ async def _one(call: Call, gateway: Gateway) -> ModelCard:
     call.model = name = (call.route.model or "").removeprefix("models/")
     call.resolved = resolved = call.snapshot.directory.resolve(name)
     if resolved is None:
-        raise unknown_model(call)
+        raise unknown_model(call, gateway.lists.names())
     if call.key is not None and not call.key.root and not call.key.may_use(name, resolved.name):
         raise Forbidden(f"The key {call.key.name!r} may not use the model {name!r}.", code="model_not_allowed")
     for card in await cards_of(gateway, call.snapshot, None):

@@ -10,7 +10,7 @@ from dragoman.pipeline.gateway import Gateway
 from dragoman.server.asgi import AsgiCaller, Receive, Scope, Send
 from dragoman.server.http import TASK
 
-Metrics = Callable[[], tuple[bytes, bytes]]
+Metrics = Callable[[], Awaitable[tuple[bytes, bytes]]]
 Reload = Callable[[], Awaitable[tuple[int, bytes]]]
 
 
@@ -49,7 +49,7 @@ class Application:
             await _text(caller, 200, b"ready\n")
 
     async def _show_metrics(self, caller: AsgiCaller) -> None:
-        kind, body = self._metrics()
+        kind, body = await self._metrics()
         await caller.answer(200, [(b"content-type", kind)], body)
 
     async def _reload_config(self, caller: AsgiCaller) -> None:
