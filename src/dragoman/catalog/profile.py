@@ -175,6 +175,8 @@ _TABLE: tuple[tuple[str, str, Profile], ...] = (
         "gpt-*",
         Profile(family="openai", max_tokens_field="max_completion_tokens", developer_role=True),
     ),
+    # Google's own compatible endpoint, /v1beta/openai: it takes efforts, and its signatures back in `extra_content`.
+    ("openai-chat", "gemini-*", Profile(family="gemini", thinking="effort", fetches_urls=False)),
     ("openai-chat", "*", Profile(family="other", thinking="effort")),
 )
 

@@ -66,12 +66,16 @@ class Conversation:
             )
         messages = self.messages
         for number, message in enumerate(value):
-            if type(message) is dict and len(message) == 2 and not self._results:  # the plainest and most frequent form
+            if not self._results and type(message) is dict and len(message) == 2:  # the plainest and most frequent form
                 content = message.get("content")
-                role = message.get("role")
-                if type(content) is str and (role == "user" or role == "assistant"):
-                    messages.append(Message(role, (Text(content),), f"messages[{number}]"))
-                    continue
+                if type(content) is str:
+                    role = message.get("role")
+                    if role == "user" or role == "assistant":
+                        messages.append(Message(role, (Text(content),), f"messages[{number}]"))
+                        continue
+                    if (role == "system" or role == "developer") and not messages:
+                        self.system.append(Text(content))
+                        continue
             self._read_message(message, f"messages[{number}]")
         if self._results:
             self._close_results()

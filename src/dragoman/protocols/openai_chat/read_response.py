@@ -1,6 +1,10 @@
 """A vendor's one-shot answer into the neutral language, read tolerantly: servers that imitate OpenAI leave things out."""
 
+import re
 from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from dragoman.ir import (
     Candidate,
@@ -25,6 +29,7 @@ from dragoman.protocols.openai_chat.usage import read_usage
 from dragoman.wire import json
 
 Json = dict[str, Any]
+_CHOICES = re.compile(rb"\[\s*\{")
 
 
 def read_response(body: bytes) -> Response:
@@ -220,9 +225,21 @@ def _pair(item: Json) -> tuple[str, float]:
     return text_or_empty(item.get("token")), float(logprob) if isinstance(logprob, int | float) else 0.0
 
 
+class _Counted(Struct, gc=False):
+    choices: msgspec.Raw = msgspec.Raw(b"")
+    usage: Any = None
+    error: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_decode_counted = msgspec.json.Decoder(_Counted).decode
+
+
 def usage_of(body: bytes) -> Usage | None:
     """The counts of a one-shot answer that is passed on as it came."""
-    value = read_object(body)
-    if type(value.get("choices")) is not list:
-        raise UpstreamBroken("The upstream's answer holds no choices.")
-    return read_usage(value.get("usage"))
+    try:
+        seen = _decode_counted(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        seen = None
+    if seen is not None and bytes(seen.error) == b"null" and _CHOICES.match(bytes(seen.choices)):
+        return read_usage(seen.usage)
+    return read_response(body).usage

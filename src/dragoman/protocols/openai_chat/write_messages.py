@@ -13,6 +13,7 @@ from dragoman.ir import (
     BadRequest,
     CodeCall,
     CodeResult,
+    Extra,
     FunctionTool,
     Losses,
     Media,
@@ -81,7 +82,7 @@ class _Scribe:
             if type(part) is Text:
                 if part.signature is not None or part.extras:
                     self._text_losses(part, message, number)
-                content.append({"type": "text", "text": part.text})
+                content.append(self._own({"type": "text", "text": part.text}, part.extras))
             elif type(part) is ToolResult:
                 results.append(self._result(part))
                 content.extend(self._media(shown, message, number) for shown in part.media)
@@ -104,7 +105,18 @@ class _Scribe:
         self._losses.add_extras(part.extras, "openai", _NO_PLACE)
         if part.signature is not None:
             self._losses.add_part(message, number, _UNSIGNED, harmless=True)
-        return write_media(part, self._profile, self._losses, self._losses.part_path(message, number))
+        written = write_media(part, self._profile, self._losses, self._losses.part_path(message, number))
+        return self._own(written, part.extras)
+
+    def _own(self, written: Json, extras: tuple[Extra, ...]) -> Json:
+        """Puts back what only OpenAI's own API takes on a part."""
+        for extra in extras:
+            if extra.owner == "openai":
+                if self._profile.family == "openai":
+                    written[extra.name] = extra.value
+                else:
+                    self._losses.add_path(extra.path, _NO_PLACE, harmless=extra.harmless)
+        return written
 
     def assistant(self, message: Message, turn: int) -> Json:
         said: list[str] = []
@@ -271,6 +283,6 @@ def custom_names(request: Request) -> frozenset[str]:
 
 
 def _plain(content: list[Json]) -> str | list[Json]:
-    if len(content) == 1 and content[0]["type"] == "text":
+    if len(content) == 1 and len(content[0]) == 2 and content[0]["type"] == "text":
         return str(content[0]["text"])
     return content

@@ -14,6 +14,7 @@ Json = dict[str, Any]
 PATH = "/chat/completions"
 MOST_STOPS = 4
 _NO_SAMPLING = Sampling()
+_GOOGLES = {"cachedContent": "cached_content", "safetySettings": "safety_settings"}
 _INCLUDE_USAGE = {"include_usage": True}
 _NO_PLACE = "The model's protocol has no such member."
 _FIXED = "The model reasons, and its sampling is fixed."
@@ -74,7 +75,7 @@ def _sampling(sampling: Sampling, profile: Profile, losses: Losses, body: Json) 
             if value is not None and value != neutral:
                 losses.add(name, _FIXED)
     if sampling.stop:
-        if len(sampling.stop) > MOST_STOPS:
+        if len(sampling.stop) > MOST_STOPS and profile.family != "llama":
             raise BadRequest(
                 f"The model takes at most {MOST_STOPS} stop sequences, not {len(sampling.stop)}.",
                 param=losses.path("stop"),
@@ -128,7 +129,7 @@ def _reasoning(reasoning: Reasoning, profile: Profile, losses: Losses, body: Jso
                 body["reasoning_effort"] = effort
     if reasoning.include_thoughts is not None:
         if profile.family == "gemini":
-            body["google"] = {"thinking_config": {"include_thoughts": reasoning.include_thoughts}}
+            _google(body)["thinking_config"] = {"include_thoughts": reasoning.include_thoughts}
         else:
             losses.add("reasoning.include_thoughts", "The vendor decides whether thoughts are shown.", harmless=True)
 
@@ -165,6 +166,12 @@ def _service_tier(tier: str, profile: Profile, losses: Losses, body: Json) -> No
         body["service_tier"] = "default" if tier == "standard" else tier
 
 
+def _google(body: Json) -> Json:
+    """Google's options, where its compatible endpoint reads them: under a literal `extra_body`."""
+    google: Json = body.setdefault("extra_body", {}).setdefault("google", {})
+    return google
+
+
 def _extras(request: Request, profile: Profile, losses: Losses, body: Json) -> None:
     for extra in request.extras:
         if extra.owner == "openai" and extra.name != LEGACY:
@@ -175,6 +182,8 @@ def _extras(request: Request, profile: Profile, losses: Losses, body: Json) -> N
                 losses.add_path(extra.path, "Only Ark's models are switched so.", harmless=True)
             else:
                 body.setdefault(extra.name, extra.value)
+        elif extra.owner == "gemini" and profile.family == "gemini" and extra.name in _GOOGLES:
+            _google(body)[_GOOGLES[extra.name]] = extra.value
         elif extra.owner == "gemini" and extra.name == "cachedContent":
             raise BadRequest(
                 f"'{extra.path}' names content that only Gemini holds; the model '{request.model}' cannot read it.",
