@@ -145,7 +145,10 @@ class Supervisor:
             lived = time.monotonic() - worker.born
             deaths = deaths + 1 if lived < _QUICK_SECONDS else 0
             if deaths >= _QUICK_DEATHS:
-                self._failure = f"A worker process died {deaths} times in a row soon after its start (status {code}); see the log above."
+                self._failure = (
+                    f"A worker process died {deaths} times in a row soon after its start (status {code}); "
+                    "see the log above."
+                )
                 self._stop.set()
                 return
             _log.error("a worker process died and is started again", status=code, pid=worker.process.pid)
