@@ -1,0 +1,82 @@
+"""A gateway with the built-in model, and one between scripted vendors; both for the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from e2e import canned
+from e2e.gateway import Gateway, provider, running, with_local_model
+from e2e.vendor import Vendor, serving
+
+RELAY = """
+providers:
+{providers}
+models:
+  via-gemini: {{targets: [{{provider: google, model: gemini-2.5-flash}}]}}
+  via-gemini-3: {{targets: [{{provider: google, model: gemini-3-pro-preview}}]}}
+  via-openai: {{targets: [{{provider: openai, model: gpt-4o}}]}}
+  via-reasoning: {{targets: [{{provider: openai, model: gpt-5.4}}]}}
+  via-ark: {{targets: [{{provider: openai, model: doubao-seed-1-8-251228}}]}}
+keys:
+  - {{name: narrow, key: dgm_narrow_key_of_the_tests, models: ["via-gemini"]}}
+"""
+NARROW_KEY = "dgm_narrow_key_of_the_tests"
+
+
+class Vendors(NamedTuple):
+    google: Vendor
+    openai: Vendor
+
+
+@pytest.fixture(scope="session")
+def local_data(tmp_path_factory: pytest.TempPathFactory, local_model_file: Path) -> Path:
+    """A data directory with the built-in model in it."""
+    return with_local_model(tmp_path_factory.mktemp("demo"), local_model_file)
+
+
+@pytest.fixture(scope="session")
+def demo(local_data: Path) -> Iterator[Gateway]:
+    """No configuration, no vendor's key: the built-in model answers under every name."""
+    with running(local_data) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def _scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Vendors]]:
+    with serving(canned.gemini) as google, serving(canned.openai) as openai:
+        config = RELAY.format(
+            providers=provider("google", "gemini", google.base_url, "gemini-*")
+            + provider("openai", "openai-chat", f"{openai.base_url}/v1", "gpt-*,doubao-*")
+        )
+        with running(tmp_path_factory.mktemp("relay"), config=config) as gateway:
+            yield gateway, Vendors(google, openai)
+
+
+@pytest.fixture
+def vendors(_scripted: tuple[Gateway, Vendors]) -> Vendors:
+    """The two vendors behind `relay`, as at their start."""
+    for vendor in _scripted[1]:
+        vendor.reset()
+        vendor.usual = canned.gemini if vendor is _scripted[1].google else canned.openai
+    return _scripted[1]
+
+
+@pytest.fixture
+def relay(_scripted: tuple[Gateway, Vendors], vendors: Vendors) -> Gateway:
+    """A gateway in front of a scripted Google and a scripted OpenAI. Models: gemini-*, gpt-*, doubao-*, and via-gemini,
+    via-gemini-3, via-openai, via-reasoning, via-ark."""
+    return _scripted[0]
+
+
+@pytest.fixture
+def google(vendors: Vendors) -> Vendor:
+    return vendors.google
+
+
+@pytest.fixture
+def openai_vendor(vendors: Vendors) -> Vendor:
+    return vendors.openai
