@@ -66,9 +66,9 @@ def command(
         url = None
     model, prompt = _model_and_prompt(words)
 
-    from dragoman.cli.question import Question
+    from dragoman.cli import question as asking
 
-    question = Question(prompt, model, system, max_tokens, temperature)
+    question = asking.Question(prompt, model, system, max_tokens, temperature)
     try:
         if url is not None:
             asyncio.run(_ask_there(question, url, token, as_json))
@@ -86,7 +86,7 @@ def _model_and_prompt(words: Sequence[str]) -> tuple[str | None, str]:
     model = words[0] if len(words) == 2 else None
     prompt = words[-1] if words else "-"
     if prompt == "-":
-        raw = click.get_binary_stream("stdin").read()
+        raw = sys.stdin.buffer.read()
         try:
             prompt = raw.decode()
         except UnicodeDecodeError as error:

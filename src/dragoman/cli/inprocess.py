@@ -156,21 +156,16 @@ async def gateway_here(loaded: Loaded, *, verbose: bool = False) -> AsyncIterato
 
     What fails is told by the verb itself; the log is for `verbose`."""
     settings = loaded.settings
-    with open(os.devnull, "w") as nowhere:
-        log = logs.configure(
-            settings.log.format, settings.log.level if verbose else "error", None if verbose else nowhere
-        )
-        token = secrets.token_hex(24)
-        engine = OwnEngine(settings)
-        gateway = Gateway(
-            snapshot_of(settings, demo=loaded.demo, root_key=digest(token.encode())),
-            tally=Tally(),
-            logs=log,
-            engine=engine,
-        )
-        try:
-            yield Here(gateway, token)
-        finally:
-            await engine.aclose()
-            await gateway.aclose()
-            log.close()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    log = logs.configure(settings.log.format, settings.log.level, None if verbose else nowhere)
+    token = secrets.token_hex(24)
+    engine = OwnEngine(settings)
+    snapshot = snapshot_of(settings, demo=loaded.demo, root_key=digest(token.encode()))
+    gateway = Gateway(snapshot, tally=Tally(), logs=log, engine=engine)
+    try:
+        yield Here(gateway, token)
+    finally:
+        await engine.aclose()
+        await gateway.aclose()
+        log.close()
+        os.close(nowhere)
