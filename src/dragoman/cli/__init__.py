@@ -9,16 +9,16 @@ import click
 
 from dragoman import __version__
 
-# Verb -> module; the module's `command` is the verb.
+# Verb -> module, whose `command` is the verb, and the line that `dragoman --help` has for it without importing the module.
 VERBS = {
-    "serve": "serve",
-    "ask": "ask",
-    "init": "init",
-    "config": "config",
-    "models": "models",
-    "providers": "providers",
-    "try": "try_",
-    "doctor": "doctor",
+    "serve": ("serve", "Serve until told to stop."),
+    "ask": ("ask", "Ask a model; the answer's text streams to stdout."),
+    "init": ("init", "Write a commented dragoman.yaml."),
+    "config": ("config", "Check, show and explain the configuration."),
+    "models": ("models", "List and show the models there are; pull the built-in one."),
+    "providers": ("providers", "List the providers there are; test whether they answer."),
+    "try": ("try_", "Take one request through the pipeline and see what becomes of it."),
+    "doctor": ("doctor", "Check that all that serving needs is here."),
 }
 
 
@@ -29,8 +29,12 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"dragoman.cli.{VERBS[cmd_name]}").command
+        command: click.Command = importlib.import_module(f"dragoman.cli.{VERBS[cmd_name][0]}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
