@@ -122,23 +122,21 @@ def _thinking(reasoning: Reasoning, profile: Profile, losses: Losses) -> Object:
 
 
 def _level(effort: str | None, budget: int | None, profile: Profile, losses: Losses) -> str | None:
+    name = "reasoning.effort"
     if budget is not None:
-        effort = _effort_of(budget)
-        if budget > 0:
-            losses.add("reasoning.budget", f"the model takes levels; {effort} is sent", harmless=True)
+        effort, name = _effort_of(budget), "reasoning.budget"
     if effort is None:
         return None
     levels = profile.levels
     if effort == "none":
-        losses.add(
-            "reasoning.effort" if budget is None else "reasoning.budget",
-            f"the model always thinks; {levels[0]} is sent",
-            harmless=True,
-        )
+        losses.add(name, f"the model always thinks; {levels[0]} is sent", harmless=True)
         return levels[0]
     wanted = _ORDER.index(effort)
     # The first level that is not below the wanted one: `medium` is `high` where there is no medium.
-    return next((level for level in levels if _ORDER.index(level) >= wanted), levels[-1])
+    level = next((level for level in levels if _ORDER.index(level) >= wanted), levels[-1])
+    if budget is not None:
+        losses.add(name, f"the model takes levels; {level} is sent", harmless=True)
+    return level
 
 
 def _effort_of(budget: int) -> str | None:

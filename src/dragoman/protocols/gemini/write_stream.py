@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dragoman.ir import (
+    Block,
     Blocked,
     DragomanError,
     Event,
@@ -46,6 +47,10 @@ from dragoman.protocols.gemini.write_response import (
 from dragoman.wire.json import encode
 
 
+# Google's own last chunk holds an empty text too (recorded); clients read parts[0] of every chunk without asking.
+_SILENCE: Object = {"content": {"parts": [{"text": ""}], "role": "model"}}
+
+
 class _Call:
     """A call whose arguments still come in."""
 
@@ -63,8 +68,10 @@ class StreamWriter:
     __slots__ = (
         "_array",
         "_begun",
+        "_block",
         "_calls",
         "_closed",
+        "_extras",
         "_finishes",
         "_malformed",
         "_prefixes",
@@ -91,6 +98,8 @@ class StreamWriter:
         self._finishes: dict[int, Finish] = {}
         self._malformed: dict[int, str] = {}
         self._refused: set[int] = set()
+        self._extras: dict[int, Object] = {}
+        self._block: Block | None = None
         self._usage: Usage | None = None
         self._tier: str | None = None
 
@@ -123,6 +132,8 @@ class StreamWriter:
         last: Object = {}
         if self._finishes:
             last["candidates"] = [self._finish(index) for index in sorted(self._finishes)]
+        if self._block is not None:
+            last["promptFeedback"] = write_block(self._block)
         if self._usage is not None:
             last["usageMetadata"] = write_usage(self._usage)
             tier = None if self._tier is None else write_tier(self._tier)
@@ -163,16 +174,15 @@ class StreamWriter:
                 self._flush(event.index, out)
                 self._part(event.index, event.part, out)
             case LogprobsDelta():
-                self._emit({"candidates": [{"index": event.index, **logprob_fields(event.logprobs)}]}, out)
+                fields = {**_SILENCE, "index": event.index, **logprob_fields(event.logprobs)}
+                self._emit({"candidates": [fields]}, out)
             case ExtrasAdded():
-                fields = extra_fields(event.extras)
-                if fields:
-                    self._emit({"candidates": [{"index": event.index, **fields}]}, out)
+                self._extras.setdefault(event.index, {}).update(extra_fields(event.extras))
             case Finished():
                 self._flush(event.index, out, all_of_them=True)
                 self._finishes.setdefault(event.index, event.finish)
             case Blocked():
-                self._emit({"promptFeedback": write_block(event.block)}, out)
+                self._block = event.block
             case UsageReported():
                 self._usage = event.usage
             case Started():
@@ -204,8 +214,7 @@ class StreamWriter:
 
     def _finish(self, index: int) -> Object:
         fields = finish_fields(self._finishes[index], index in self._refused, self._malformed.get(index))
-        # Google's own last chunk holds an empty text too (recorded); clients read parts[0] without asking.
-        return {"content": {"parts": [{"text": ""}], "role": "model"}, **fields, "index": index}
+        return {**_SILENCE, **fields, "index": index, **self._extras.get(index, {})}
 
     def _emit(self, chunk: Object, out: list[bytes]) -> None:
         self._frame({**chunk, **self._stamped}, out)
