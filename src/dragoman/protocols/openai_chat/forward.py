@@ -47,6 +47,8 @@ def peek(body: bytes) -> Peek:
     """Checks that the whole body is JSON and names a model. Raises BadRequest."""
     try:
         head = _decode_head(body)
+        if not body.isascii():
+            body.decode()  # the decoder does not look into the strings it skips
     except msgspec.ValidationError as error:
         raise _refused(str(error)) from None
     except RecursionError:

@@ -49,13 +49,14 @@ _DONE = b"data: [DONE]\n\n"
 class _Choice:
     """One candidate's chunks: `before` and `after` go around a delta, `text` around a text."""
 
-    __slots__ = ("after", "before", "calls", "finished", "images", "text")
+    __slots__ = ("after", "bare", "before", "calls", "finished", "images", "text")
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self.before = before
         self.after = after
         self.text = before + b'{"content":'
         self.calls: dict[int, int] = {}  # the event's ordinal -> ours
+        self.bare: set[int] = set()  # calls without arguments so far
         self.images = 0
         self.finished = False
 
@@ -184,6 +185,7 @@ class ChatStreamWriter:
 
     def _started(self, event: ToolCallStarted, choice: _Choice) -> dict[str, Any]:
         ours = choice.calls.setdefault(event.call, len(choice.calls))
+        choice.bare.add(ours)
         if self._legacy:
             return {"function_call": {"name": event.name, "arguments": ""}} if ours == 0 else {}
         call: dict[str, Any] = {
@@ -200,9 +202,14 @@ class ChatStreamWriter:
         ours = choice.calls.get(event.call)
         if ours is None:  # fragments of a call that never began
             return {}
+        if event.arguments:
+            choice.bare.discard(ours)
+        return self._fragment(ours, event.arguments)
+
+    def _fragment(self, ours: int, arguments: str) -> dict[str, Any]:
         if self._legacy:
-            return {"function_call": {"arguments": event.arguments}} if ours == 0 else {}
-        return {"tool_calls": [{"index": ours, "function": {"arguments": event.arguments}}]}
+            return {"function_call": {"arguments": arguments}} if ours == 0 else {}
+        return {"tool_calls": [{"index": ours, "function": {"arguments": arguments}}]}
 
     def _media(self, event: MediaAdded, choice: _Choice, out: list[bytes]) -> None:
         match event.part:
@@ -220,6 +227,8 @@ class ChatStreamWriter:
 
     def _finish(self, index: int, choice: _Choice, finish: Finish | None, out: list[bytes]) -> None:
         choice.finished = True
+        for ours in sorted(choice.bare):  # a call without arguments is "{}", never ""
+            self._delta(choice, self._fragment(ours, "{}"), out)
         native: str | None
         if finish is None and self._blocked is not None:
             block = self._blocked.block

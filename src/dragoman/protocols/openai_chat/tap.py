@@ -77,7 +77,9 @@ class ChatTap:
             self.usage = usage
         if choices:
             self.started = True
-            if any(type(choice) is dict and choice.get("finish_reason") for choice in choices):
+            if type(choices) is list and any(
+                type(choice) is dict and choice.get("finish_reason") for choice in choices
+            ):
                 self.finished = True
             return False
         return usage is not None and self._hide_usage

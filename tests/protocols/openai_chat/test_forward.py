@@ -1,0 +1,207 @@
+"""The same protocol on both sides: bytes pass but for the model's name, the asking for counts, and the known mends."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragoman.catalog.profile import Profile, profile_for
+from dragoman.ir import BadRequest
+from dragoman.protocols.base import Peek, Route
+from dragoman.protocols.openai_chat import PROTOCOL
+
+from .conftest import GOLDEN
+
+ROUTE = Route("generate")
+OPENAI = profile_for("openai-chat", "gpt-4o")
+ARK = profile_for("openai-chat", "doubao-seed-1-8-251228")
+
+
+def forward(body: bytes, model: str, profile: Profile = OPENAI) -> bytes:
+    return PROTOCOL.forward(body, PROTOCOL.peek(body, ROUTE), ROUTE, model, profile).body
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1beta/openai/chat/completions", "/chat/completions"])
+def test_routes(path: str) -> None:
+    assert PROTOCOL.match(path, b"") == ROUTE
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "/v1/responses", "/v1/chat", "/v1/chat/completions/x", "/"])
+def test_foreign_routes(path: str) -> None:
+    assert PROTOCOL.match(path, b"") is None
+
+
+def test_peek() -> None:
+    assert PROTOCOL.peek(b'{"model":"m","messages":"whatever"}', ROUTE) == Peek("m", False, False)
+    assert PROTOCOL.peek(b'{"stream":true,"model":"m"}', ROUTE) == Peek("m", True, False)
+    assert PROTOCOL.peek(b'{"stream":true,"stream_options":{"include_usage":true},"model":"m"}', ROUTE) == Peek(
+        "m", True, True
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (b"", None),
+        (b"{", None),
+        (b"[]", None),
+        (b"\xff{}", None),
+        (b'{"model":"m","x":"\xff"}', None),
+        (b"[" * 100000, None),
+        (b'{"x":' * 100000, None),
+        (b'{"model":"m"} trailing', None),
+        (b"{}", "model"),
+        (b'{"model":null}', "model"),
+        (b'{"model":7}', "model"),
+        (b'{"model":"m","stream":"yes"}', "stream"),
+        (b'{"model":"m","stream_options":[]}', "stream_options"),
+        (b'{"model":"m","stream_options":{"include_usage":1}}', "stream_options.include_usage"),
+    ],
+)
+def test_peek_refuses(body: bytes, param: str | None) -> None:
+    with pytest.raises(BadRequest) as caught:
+        PROTOCOL.peek(body, ROUTE)
+    assert caught.value.param == param
+
+
+def test_untouched() -> None:
+    body = b' {"model" : "m",\n "messages":[{"role":"user","content":"\\u4f60"}], "frobnicate": 1e3}\n'
+    assert forward(body, "m") == body
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"model":"m","a":1}', b'{"model":"other","a":1}'),
+        (b'{ "a" : 1 , "model" : "m" }', b'{ "a" : 1 , "model" : "other" }'),
+        (b'{"metadata":{"model":"m"},"model":"m"}', b'{"metadata":{"model":"m"},"model":"other"}'),
+        (b'{"model":"m","metadata":{"model":"m"}}', b'{"model":"other","metadata":{"model":"m"}}'),
+        (b'{"a":"\\"model\\":\\"m\\"","model":"m"}', b'{"a":"\\"model\\":\\"m\\"","model":"other"}'),
+        (b'{"x\\"model":"m","model":"m"}', b'{"x\\"model":"m","model":"other"}'),
+        (b'{"mod\\u0065l":"m","a":{"model":"m"}}', b'{"model":"other","a":{"model":"m"}}'),
+        (b'{"model":"\\u006d"}', b'{"model":"other"}'),
+    ],
+)
+def test_model_is_spliced(body: bytes, expected: bytes) -> None:
+    assert forward(body, "other") == expected
+
+
+def test_duplicate_models_cannot_smuggle_one() -> None:
+    sent = forward(b'{"model":"a","model":"b"}', "other")
+    assert json.loads(sent)["model"] == "other"
+
+
+def test_usage_is_asked_for() -> None:
+    assert forward(b' {"stream":true,"model":"m"}', "m") == (
+        b' {"stream_options":{"include_usage":true},"stream":true,"model":"m"}'
+    )
+    told = json.loads(
+        forward(
+            b'{"model":"m","stream":true,"stream_options":{"include_usage":false,"include_obfuscation":false}}', "m"
+        )
+    )
+    assert told["stream_options"] == {"include_usage": True, "include_obfuscation": False}
+    assert json.loads(forward(b'{"model":"m","stream":true,"stream_options":null}', "m"))["stream_options"] == {
+        "include_usage": True
+    }
+    asked = b'{"model":"m","stream":true,"stream_options":{"include_usage":true}}'
+    assert forward(asked, "m") == asked
+
+
+def test_mends() -> None:
+    body = b'{"model":"m","messages":[{"role":"developer","content":"x"}],"reasoning_effort":"none"}'
+    assert forward(body, "m", OPENAI) == body
+    told = json.loads(forward(body, "m", ARK))
+    assert told["messages"] == [{"role": "system", "content": "x"}]
+    assert told["thinking"] == {"type": "disabled"}
+    assert "reasoning_effort" not in told
+    said = b'{"model":"m","messages":[{"role":"user","content":"developer"}],"reasoning_effort":"low"}'
+    assert forward(said, "m", ARK) == said
+
+
+def test_extra_body_is_lifted() -> None:
+    body = b'{"model":"m","extra_body":{"google":{"thinking_config":{"include_thoughts":true}},"top_k":3},"n":1}'
+    assert json.loads(forward(body, "m")) == {"model": "m", "n": 1, "top_k": 3}
+    assert forward(body, "m", profile_for("openai-chat", "gemini-2.5-flash")) == body
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.text(max_size=8) | st.sampled_from(["model", "m"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["model", 'x"model', "a", "messages"]) | st.text(max_size=4), inner, max_size=3
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["a", "messages", 'y\\"model"', "é"]), json_values, max_size=4),
+    st.sampled_from(["m", "a/b:c", "模型", 'q"uote']),
+    st.booleans(),
+    st.booleans(),
+)
+def test_splice_changes_the_model_only(members: dict[str, Any], old: str, first: bool, spaced: bool) -> None:
+    whole = {"model": old, **members} if first else {**members, "model": old}
+    body = json.dumps(whole, ensure_ascii=spaced, separators=None if spaced else (",", ":")).encode("utf-8", "replace")
+    assert json.loads(forward(body, "the-new-one")) == {**json.loads(body), "model": "the-new-one"}
+
+
+STREAM = (GOLDEN / "streams" / "recorded_answer.sse").read_bytes()
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 100000])
+def test_tap_passes_all(size: int) -> None:
+    tap = PROTOCOL.tap(Peek("m", True, True), ROUTE)
+    out = b"".join(tap.feed(STREAM[at : at + size]) for at in range(0, len(STREAM), size)) + tap.end()
+    assert out == STREAM
+    assert tap.started
+    assert tap.finished
+    assert tap.failed is None
+    assert tap.usage is not None
+    assert (tap.usage.input, tap.usage.output) == (78, 9)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 100000])
+def test_tap_keeps_counts_nobody_asked_for(size: int) -> None:
+    tap = PROTOCOL.tap(Peek("m", True, False), ROUTE)
+    out = b"".join(tap.feed(STREAM[at : at + size]) for at in range(0, len(STREAM), size)) + tap.end()
+    events = STREAM.split(b"\n\n")
+    assert out == b"\n\n".join(event for event in events if b'"choices":[]' not in event)
+    assert tap.usage is not None
+
+
+def test_tap_of_an_error() -> None:
+    tap = PROTOCOL.tap(Peek("m", True, False), ROUTE)
+    body = (GOLDEN / "streams" / "error_inside.sse").read_bytes()
+    assert tap.feed(body) + tap.end() == body
+    assert tap.failed is not None
+    assert tap.failed.message == "The server is overloaded"
+    assert not tap.finished
+
+
+def test_tap_of_a_cut_stream() -> None:
+    tap = PROTOCOL.tap(Peek("m", True, False), ROUTE)
+    tap.feed((GOLDEN / "streams" / "bad_cut.sse").read_bytes())
+    assert tap.end() == b""
+    assert tap.started
+    assert not tap.finished
+    assert tap.fail(BadRequest("no")).startswith(b'data: {"error":')
+
+
+def test_tap_without_output() -> None:
+    tap = PROTOCOL.tap(Peek("m", True, False), ROUTE)
+    assert tap.feed(b": keep-alive\n\n") == b": keep-alive\n\n"
+    assert not tap.started
+
+
+def test_tap_of_counts_beside_content() -> None:
+    tap = PROTOCOL.tap(Peek("m", True, False), ROUTE)
+    body = (GOLDEN / "streams" / "crlf_comments.sse").read_bytes()
+    assert tap.feed(body) + tap.end() == body
+    assert tap.usage is not None
+    assert tap.finished
