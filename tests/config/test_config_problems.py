@@ -20,7 +20,7 @@ CASES = [
     (
         "unknown key without a guess",
         "server:\n  xyzzy: 1\n",
-        ["2:3 server.xyzzy: unknown key. Known here: host, port, workers, tls, drain_timeout, max_body."],
+        ["2:3 server.xyzzy: unknown key. Known here: host, port, workers, tls, drain_timeout, max_body, body_timeout."],
     ),
     ("case and dashes", "server:\n  Max-Body: 1MB\n", ["2:3 server.Max-Body: unknown key. Did you mean max_body?"]),
     (

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 _PATTERN_MARKS = frozenset("*?[")
+LONGEST_NAME = 256
 
 
 class Target(Struct, frozen=True, gc=False):
@@ -36,6 +37,11 @@ class Named(Struct, frozen=True):
     targets: tuple[Target, ...]
     aliases: tuple[str, ...] = ()
     description: str = ""
+
+
+def is_plausible(name: str) -> bool:
+    """Whether a model may be called that. Names become part of vendors' URLs, so none may climb out of its place there."""
+    return len(name) <= LONGEST_NAME and name.isprintable() and not (".." in name and ".." in name.split("/"))
 
 
 def is_pattern(text: str) -> bool:
@@ -72,6 +78,8 @@ class Directory:
         return found
 
     def _resolve(self, name: str) -> Resolved | None:
+        if not is_plausible(name):
+            return None
         name = self._aliases.get(name, name)
         if own := self.named.get(name):
             return Resolved(name, own.targets)

@@ -102,6 +102,9 @@ class Server(Section):
         default=32 * 2**20,
         description="Largest request body; a larger one is refused with 413 while it is being read.",
     )
+    body_timeout: Duration = Field(
+        default=60.0, description="How long a request body may take to arrive; a slower one is refused with 408."
+    )
 
 
 class Log(Section):

@@ -22,9 +22,9 @@ def admit(call: Call, caller: Caller) -> None:
         call.protocol = _speaker(caller)
         if caller.method == "POST":
             found = _match_post(caller)
-            if found is not None and len(_known) < 4096:
+            if found is not None and len(_known) < 4096 and len(caller.path) + len(caller.query) < 256:
                 _known[(caller.path, caller.query)] = found
-        elif caller.method in ("GET", "HEAD"):
+        elif caller.method in ("GET", "HEAD") and not _match_post_quietly(caller):
             found = _match_get(call.protocol, caller.path)
         if found is None:
             raise _nothing_here(caller)

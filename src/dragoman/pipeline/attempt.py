@@ -19,6 +19,7 @@ from dragoman.ir import (
 )
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.choose import Step
+from dragoman.pipeline.conceal import conceal
 from dragoman.pipeline.gateway import Gateway
 from dragoman.protocols.base import Outgoing
 from dragoman.upstream.base import IncomingResponse
@@ -42,6 +43,7 @@ async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
     call.target = step.target
     call.spoken = step.named
     call.attempts += 1
+    call.usage = None
     endpoint = step.endpoint
     if endpoint.local:
         endpoint = await gateway.engine.endpoint(endpoint)
@@ -57,7 +59,7 @@ async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
     finally:
         call.upstream += perf_counter() - began
     if response.status != 200:
-        raise _refused(call, gateway, step, response, body, credential)
+        raise _refused(call, step, response, body, credential)
     return response
 
 
@@ -65,6 +67,7 @@ def prepare(call: Call, step: Step) -> Outgoing:
     """The call as the target will get it. Raises BadRequest, also for losses that `x-dragoman-strict` forbids."""
     assert call.protocol is not None and call.route is not None and call.peek is not None
     profile = profile_for(step.named, step.target.model)
+    call.losses = []
     if step.same:
         return step.protocol.forward(call.body, call.peek, call.route, step.target.model, profile)
     if call.request is None:
@@ -87,16 +90,15 @@ async def _error_body(response: IncomingResponse) -> bytes:
         return b""
 
 
-def _refused(
-    call: Call, gateway: Gateway, step: Step, response: IncomingResponse, body: bytes, credential: int
-) -> UpstreamError:
+def _refused(call: Call, step: Step, response: IncomingResponse, body: bytes, credential: int) -> UpstreamError:
     status = response.status
     if status < 400:
         return UpstreamBroken(
             f"The provider {step.target.provider!r} answered with status {status} in place of an answer."
         )
     error = step.protocol.read_error(status, response.headers, body)
-    error.message = gateway.redactor(error.message)
+    redactor = call.snapshot.redactor
+    conceal(error, redactor)
     if error.status in (401, 402, 403):
         # The vendor refuses the gateway's key, which is no business of the caller's: its own key is good.
         labels = step.endpoint.credentials
@@ -106,7 +108,7 @@ def _refused(
             f"{error.message} The gateway's operator can mend it there."
         )
     if step.same and call.route is not None and not call.route.array and _is_error_object(body):
-        error.raw = gateway.redactor(body)
+        error.raw = redactor(body)
     return error
 
 

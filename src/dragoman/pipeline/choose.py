@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dragoman.catalog.directory import Target
+from dragoman.catalog.directory import Target, is_plausible
 from dragoman.ir import DragomanError, NotFound
 from dragoman.pipeline.authenticate import authorise
 from dragoman.pipeline.call import Call
@@ -68,6 +68,10 @@ def unknown_model(call: Call, listed: Iterable[str] = ()) -> NotFound:
     if not name:
         return NotFound(
             "The request names no model. Ask GET /v1/models for those there are.", code="model_not_found", param="model"
+        )
+    if not is_plausible(name):
+        return NotFound(
+            "No model has such a name. GET /v1/models lists those there are.", code="model_not_found", param="model"
         )
     near = call.snapshot.directory.nearest(name, listed)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""

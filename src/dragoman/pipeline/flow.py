@@ -21,7 +21,6 @@ from dragoman.pipeline.settle import settle
 from dragoman.pipeline.target import ask_target
 
 _log = structlog.get_logger(__name__)
-_BODY_SECONDS = 60.0
 
 
 async def serve(gateway: Gateway, caller: Caller) -> None:
@@ -62,7 +61,7 @@ async def _read(call: Call, caller: Caller) -> None:
     assert call.protocol is not None and call.route is not None
     check_type(caller)
     call.strict = caller.headers.get(b"x-dragoman-strict", b"").lower() == b"true"
-    call.body = await caller.body(call.snapshot.max_body, _BODY_SECONDS)
+    call.body = await caller.body(call.snapshot.max_body, call.snapshot.body_timeout)
     call.peek = call.protocol.peek(call.body, call.route)
     call.model = call.peek.model
     call.stream = call.peek.stream

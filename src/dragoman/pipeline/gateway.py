@@ -42,7 +42,6 @@ class Gateway:
         self.draining = False  # /readyz says no
         self.closing = False  # what is still open is being ended
         self.active: set[asyncio.Task[object]] = set()
-        self.redactor = Redactor([])
         self.lists = Lists()
         self._workers = workers
         self._transports: dict[tuple[str, int], Transport] = {}
@@ -54,10 +53,11 @@ class Gateway:
         local = snapshot.settings.local
         # The bound is on the whole machine's one model, so each worker has its share of it.
         self.gate = Gate(max(1, local.parallel // self._workers), local.queue // self._workers)
-        secrets = [credential.secret for e in snapshot.endpoints.values() for credential in e.credentials]
-        secrets += [value.decode() for e in snapshot.endpoints.values() for _, value in e.extra_headers]
-        self.redactor = Redactor(secrets)
-        self.logs.redact(self.redactor)
+        self.logs.redact(snapshot.redactor)
+
+    @property
+    def redactor(self) -> Redactor:
+        return self.snapshot.redactor
 
     def transport(self, endpoint: Endpoint) -> Transport:
         """Connections outlive reloads: they belong to an origin, not to a configuration."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dragoman.ir import DragomanError, UpstreamRefused
+from dragoman.ir import DragomanError, UpstreamError, UpstreamRefused
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
+from dragoman.pipeline.conceal import conceal
 from dragoman.protocols.known import PROTOCOLS
 
 _FALLBACK = PROTOCOLS["openai-chat"]
@@ -12,6 +13,8 @@ _FALLBACK = PROTOCOLS["openai-chat"]
 
 async def refuse(call: Call, caller: Caller, error: DragomanError) -> None:
     """Answers with `error`, unless an answer has begun already."""
+    if isinstance(error, UpstreamError):
+        conceal(error, call.snapshot.redactor)
     call.error = error.code or type(error).__name__
     if caller.started:
         return

@@ -21,6 +21,7 @@ from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.choose import Step
 from dragoman.pipeline.closing import CLOSING, shutting_down
+from dragoman.pipeline.conceal import conceal
 from dragoman.protocols.base import Headers, Stamp, StreamWriter
 from dragoman.upstream.base import IncomingResponse
 from dragoman.upstream.errors import TransportError
@@ -82,7 +83,7 @@ async def _relay_whole(call: Call, caller: Caller, step: Step, response: Incomin
         losses = Losses(call.protocol.spelling)
         answer = call.protocol.write_response(neutral, call.request, stamp(call, neutral.model), losses)
         call.keep(losses)
-    if wants_output_text(caller):
+    if wants_output_text(call, caller):
         answer = _with_output_text(answer, step.protocol.read_response(body))
     call.status = 200
     call.first_byte = perf_counter()
@@ -96,8 +97,10 @@ async def _relay_stream_untouched(call: Call, caller: Caller, step: Step, respon
     try:
         while data := await _chunk(call, step, response):
             out = tap.feed(data)
-            if tap.failed is not None and not caller.started:
-                raise tap.failed
+            if tap.failed is not None:
+                if not caller.started:
+                    raise tap.failed
+                out = call.snapshot.redactor(out)
             if out:
                 await _pass_on(call, caller, content_type(response), out)
         out = tap.end()
@@ -110,11 +113,13 @@ async def _relay_stream_untouched(call: Call, caller: Caller, step: Step, respon
     except DragomanError as error:
         if not caller.started:
             raise
+        conceal(error, call.snapshot.redactor)
         call.error = error.code
         await caller.write(tap.fail(error))
     finally:
         call.usage = tap.usage
     if tap.failed is not None:
+        conceal(tap.failed, call.snapshot.redactor)
         call.error = tap.failed.code or "upstream_error"
     await caller.finish()
 
@@ -132,6 +137,8 @@ async def _relay_stream_translated(call: Call, caller: Caller, step: Step, respo
             if not events:
                 continue
             failed = _watch(call, events)
+            if failed is not None:
+                conceal(failed, call.snapshot.redactor)
             if failed is not None and not caller.started:
                 raise failed
             if writer is None:
@@ -151,6 +158,7 @@ async def _relay_stream_translated(call: Call, caller: Caller, step: Step, respo
     except DragomanError as error:
         if not caller.started or writer is None:
             raise
+        conceal(error, call.snapshot.redactor)
         call.error = error.code
         await caller.write(writer.fail(error))
     await caller.finish()
@@ -220,7 +228,9 @@ def _expect(kind: bytes, wanted: tuple[bytes, ...], step: Step) -> None:
         )
 
 
-def wants_output_text(caller: Caller) -> bool:
+def wants_output_text(call: Call, caller: Caller) -> bool:
+    if call.route is None or call.route.operation != "generate":
+        return False
     extras = caller.headers.get(b"x-dragoman-extras")
     return extras is not None and b"output_text" in extras
 

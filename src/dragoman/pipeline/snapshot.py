@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from dragoman.catalog.directory import Directory, Named, Target
 from dragoman.config import Settings
+from dragoman.observe.redaction import Redactor
 from dragoman.providers.endpoint import Endpoint, endpoint_of
 
 
@@ -34,6 +35,8 @@ class Snapshot(Struct, frozen=True):
     endpoints: dict[str, Endpoint]
     keys: dict[bytes, Key]
     max_body: int
+    body_timeout: float
+    redactor: Redactor
 
 
 def digest(secret: bytes) -> bytes:
@@ -73,14 +76,24 @@ def snapshot_of(settings: Settings, *, demo: bool, root_key: bytes | None, trial
             ),
             None,
         )
+    endpoints = {name: endpoint_of(name, provider) for name, provider in settings.providers.items()}
     return Snapshot(
         settings,
         demo,
         Directory(named, patterns, stand_in=stand_in),
-        {name: endpoint_of(name, provider) for name, provider in settings.providers.items()},
+        endpoints,
         keys,
         settings.server.max_body,
+        settings.server.body_timeout,
+        _redactor(endpoints),
     )
+
+
+def _redactor(endpoints: dict[str, Endpoint]) -> Redactor:
+    """Knows every vendor key in force, so that none gets into a log or into an answer."""
+    secrets = [credential.secret for endpoint in endpoints.values() for credential in endpoint.credentials]
+    secrets += [value.decode() for endpoint in endpoints.values() for _, value in endpoint.extra_headers]
+    return Redactor(secrets)
 
 
 def expired(key: Key, now: float) -> bool:
