@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from dragoman.ir import RequestTimeout, TooLarge
+from dragoman.ir import BadRequest, RequestTimeout, TooLarge
 from dragoman.protocols.base import Headers
+from dragoman.server.http import GARBLED
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -20,7 +21,7 @@ _DISCARD_SECONDS = 5.0
 class AsgiCaller:
     """`started` is true once a byte of the answer may have left."""
 
-    __slots__ = ("_receive", "_send", "_unread", "headers", "method", "path", "query", "remote", "started")
+    __slots__ = ("_receive", "_scope", "_send", "_unread", "headers", "method", "path", "query", "remote", "started")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
@@ -30,6 +31,7 @@ class AsgiCaller:
         client = scope.get("client")
         self.remote: str = client[0] if client else ""
         self.started = False
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._unread = True
@@ -40,11 +42,8 @@ class AsgiCaller:
             raise _too_large(limit)
         message = await self._next(timeout)
         if not message.get("more_body"):
-            self._unread = False
             body: bytes = message.get("body", b"")
-            if len(body) > limit:
-                raise _too_large(limit)
-            return body
+            return self._complete(body, limit)
         pieces = [message["body"]]
         size = len(pieces[0])
         async with _deadline(timeout):
@@ -58,8 +57,15 @@ class AsgiCaller:
                     raise _too_large(limit)
                 pieces.append(piece)
                 if not message.get("more_body"):
-                    self._unread = False
-                    return b"".join(pieces)
+                    return self._complete(b"".join(pieces), limit)
+
+    def _complete(self, body: bytes, limit: int) -> bytes:
+        self._unread = False
+        if len(body) > limit:
+            raise _too_large(limit)
+        if GARBLED in self._scope:
+            raise BadRequest("The request body breaks HTTP/1.1's rules for chunks.", code="invalid_http")
+        return body
 
     async def _next(self, timeout: float) -> MutableMapping[str, Any]:
         async with _deadline(timeout):
@@ -122,7 +128,7 @@ class _deadline:
         try:
             await self._timeout.__aexit__(*exc)
         except TimeoutError:
-            raise RequestTimeout(f"The request body did not arrive within {self._seconds:.0f} seconds.") from None
+            raise RequestTimeout(f"The request body did not arrive within {self._seconds:g} seconds.") from None
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -1,6 +1,9 @@
-"""uvicorn's HTTP/1.1 connection, with one thing added: a caller that leaves cancels the task that serves it.
+"""uvicorn's HTTP/1.1 connection, with what it lacks:
 
-ASGI tells of a caller's leaving only to those who wait in `receive`, which would cost every request a task of its own.
+- A caller that leaves cancels the task that serves it. ASGI tells of a caller's leaving only to those who wait in `receive`,
+  which would cost every request a task of its own.
+- A bound on the size of a request's head (431) and on the time it may take to arrive (408).
+- What is no HTTP is answered as every other mistake is: with an error that a client can read, and a line in the log.
 """
 
 from __future__ import annotations
@@ -8,17 +11,151 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import structlog
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from dragoman.ir import BadRequest, CallerError, RequestTimeout
+from dragoman.observe.ids import request_id
+from dragoman.protocols.known import PROTOCOLS
 
 # Where the application leaves its task, for the connection to find.
 TASK = "dragoman.task"
+# Set where a request's body stopped being HTTP on its way.
+GARBLED = "dragoman.garbled"
+
+MAX_HEAD = 64 * 1024  # bytes
+_HEAD_SECONDS = 30.0
+_LINGER_SECONDS = 2.0
+
+_log = structlog.get_logger(__name__)
 
 
 class CallerConnection(HttpToolsProtocol):
+    """`head_seconds` is how long a request's head may take, from the connection's opening or the head's first byte."""
+
+    head_seconds = _HEAD_SECONDS
+
+    _in_head = True
+    _room = MAX_HEAD
+    _timer: asyncio.TimerHandle | None = None
+    _refused = False
+    _running: Any = None
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(self.head_seconds, self._too_slow)
+
     def connection_lost(self, exc: Exception | None) -> None:
-        cycle: Any = self.cycle
+        self._stop_timer()
+        running = self._running
         super().connection_lost(exc)
-        if cycle is not None and not cycle.response_complete:
-            task: asyncio.Task[Any] | None = cycle.scope.get(TASK)
+        self.pipeline.clear()
+        if running is not None and not running.response_complete:
+            # uvicorn tells only the request that came last, which may be waiting behind this one.
+            running.disconnected = True
+            running.message_event.set()
+            task: asyncio.Task[Any] | None = running.scope.get(TASK)
             if task is not None:
                 task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            room = self._room
+            if len(data) > room:
+                self._receive_long(data, room)
+                return
+            self._room = room - len(data)
+        if self._refused:
+            return
+        super().data_received(data)
+        if self._in_head and self._timer is None and self._room < MAX_HEAD:
+            self._timer = self.loop.call_later(self.head_seconds, self._too_slow)
+
+    def _receive_long(self, data: bytes, room: int) -> None:
+        """More than the head has room for; whether some of it is body will show when the head's share is read."""
+        if self._refused:
+            return
+        self._room = 0
+        if room:
+            super().data_received(data[:room])
+        if self._in_head and not self._room and not self._refused:
+            self._refuse(
+                CallerError(
+                    f"The request's headers are larger than {MAX_HEAD} bytes.", status=431, code="headers_too_large"
+                )
+            )
+        else:
+            self.data_received(data[room:])
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        self._room = MAX_HEAD
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """The parser could make nothing of what came."""
+        busy = self._busy()
+        self._refuse(BadRequest("This is no HTTP/1.1 request.", code="invalid_http"))
+        cycle: Any = self.cycle
+        if busy and cycle.more_body:
+            cycle.scope[GARBLED] = True
+            cycle.more_body = False
+            cycle.message_event.set()
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self._room == MAX_HEAD:
+            self.transport.close()  # nothing was asked
+        else:
+            self._refuse(RequestTimeout(f"The request's headers did not arrive within {self.head_seconds:g} seconds."))
+
+    def _refuse(self, error: CallerError) -> None:
+        """Answers outside the pipeline. What is still coming is read and thrown away for a moment: closing at once would
+        reset the connection, and the answer could be lost on its way."""
+        self._refused = True
+        self._stop_timer()
+        if self.transport.is_closing():
+            return
+        if self._busy():
+            # An answer is under way, and no other may be put in its middle: it is the last on this connection.
+            self.cycle.keep_alive = False
+            return
+        url: bytes = getattr(self, "url", b"")
+        googles = url.startswith((b"/v1beta/", b"/v1alpha/")) and not url.startswith(b"/v1beta/openai/")
+        status, headers, body = PROTOCOLS["gemini" if googles else "openai-chat"].write_error(error, None)
+        found = request_id()
+        _log.warning(
+            "a request was refused before it was understood",
+            request_id=found,
+            status=status,
+            error=error.code,
+            remote=self.client[0] if self.client else None,
+        )
+        headers = [
+            *headers,
+            (b"x-request-id", found.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._timer = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+    def _busy(self) -> bool:
+        return self._running is not None and not self._running.response_complete
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
