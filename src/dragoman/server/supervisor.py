@@ -134,6 +134,8 @@ class Supervisor:
         while not self._stopping:
             worker = await self._start_worker()
             self._workers.add(worker)
+            if self._stopping:
+                worker.channel.send("drain")
             try:
                 await self._hear(worker)
                 code = await worker.process.wait()
@@ -290,6 +292,9 @@ class Supervisor:
 
     async def _end(self) -> None:
         self._stopping = True
+        if self._listener is not None:
+            # The workers have it open; with ours gone, nobody is left waiting on it when they close theirs.
+            self._listener.close()
         for worker in self._workers:
             worker.channel.send("drain")
         limit = self.settings.server.drain_timeout + _LAST_GRACE
@@ -305,8 +310,6 @@ class Supervisor:
         for task in [*self._tasks, *self._keepers]:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._keepers, return_exceptions=True)
-        if self._listener is not None:
-            self._listener.close()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
 
