@@ -109,8 +109,15 @@ class ChatStreamReader:
     def feed(self, data: bytes) -> list[Event]:
         events: list[Event] = []
         for raw in self._splitter.feed(data):
-            body = payload(raw)
-            if body:
+            if raw.startswith(b"data: {"):  # one line, as nearly all are; where it is not, it does not decode
+                try:
+                    chunk = _decode(raw[6:-2])
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    self._read(payload(raw), events)
+                else:
+                    if not self._done and not self._failed:
+                        self._take(chunk, events)
+            elif body := payload(raw):
                 self._read(body, events)
         return events
 
@@ -141,6 +148,9 @@ class ChatStreamReader:
                 self._done = True
                 return
             chunk = _lenient(body)
+        self._take(chunk, events)
+
+    def _take(self, chunk: _Chunk, events: list[Event]) -> None:
         if chunk.error:
             self._failed = True
             events.append(Failed(refusal_of({"error": chunk.error}, 502)))

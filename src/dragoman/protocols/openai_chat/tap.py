@@ -47,22 +47,19 @@ class ChatTap:
         return event_of(error)
 
     def _withhold(self, event: bytes) -> bool:
-        if b'"finish_reason":"' in event:
-            self.finished = True
-        elif b'"finish_reason":null' not in event:
-            if b"[DONE]" in event and payload(event).strip() == b"[DONE]":
-                self.finished = True
-                return False
-            return self._look(event)
-        self.started = True
-        if (b'"usage"' in event and b'"usage":null' not in event) or b'"error"' in event:
-            return self._look(event)
-        return False
+        """Whether the event is to be kept from the caller. A plain delta, as nearly all are, is known by its bytes."""
+        if b'"finish_reason":null' in event and b'"usage":{' not in event:
+            self.started = True
+            return False
+        return self._look(event)
 
     def _look(self, event: bytes) -> bool:
         """Reads an event that is not a plain delta; whether it is to be kept from the caller."""
         body = payload(event)
         if not body:
+            return False
+        if body.strip() == b"[DONE]":
+            self.finished = True
             return False
         try:
             seen = _decode(body)
