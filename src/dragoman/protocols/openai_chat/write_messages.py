@@ -45,8 +45,12 @@ def write_messages(request: Request, profile: Profile, losses: Losses, custom: f
     scribe = _Scribe(profile, losses, custom)
     for turn, message in enumerate(request.messages):
         if message.role == "assistant":
+            if written and written[-1]["role"] == "assistant" and not scribe.after:
+                _join(written[-1], scribe.assistant(message, turn))
+                continue
             written.extend(scribe.after)
             scribe.after = []
+            scribe.forget()
             written.append(scribe.assistant(message, turn))
         else:
             written.extend(scribe.other(message))
@@ -62,6 +66,24 @@ def _system(parts: tuple[Text, ...], losses: Losses) -> str | list[Json]:
     return [{"type": "text", "text": part.text} for part in parts]
 
 
+def _join(turn: Json, more: Json) -> None:
+    """Adds a turn of the assistant's to the one right before it.
+
+    Google's own client sends each chunk of a stream back as a turn of its own, so the calls and the empty text of the last
+    chunk come apart; between calls and their results, though, OpenAI's API takes nothing (google-genai 3.4, 2026-11).
+    """
+    for name, value in more.items():
+        held = turn.get(name)
+        if held is None:
+            turn[name] = value
+        elif name in ("content", "reasoning_content", "refusal") and type(held) is type(value) is str:
+            turn[name] = held + value
+        elif type(held) is type(value) is list:
+            turn[name] = held + value
+    if turn.get("tool_calls") and not turn["content"]:
+        turn["content"] = None
+
+
 class _Scribe:
     """Writes turn by turn; `after` holds what must wait until the results of the last calls are written."""
 
@@ -73,6 +95,10 @@ class _Scribe:
         self._custom = custom
         self._waiting: list[tuple[str, str]] = []  # (id as written, name) of calls without a result so far
         self.after: list[Json] = []
+
+    def forget(self) -> None:
+        """A new turn of the assistant's: what has no result by now will have none."""
+        self._waiting = []
 
     def other(self, message: Message) -> list[Json]:
         """A user's or a system's turn: its results now; the rest now too or, while calls wait for results, later."""
@@ -124,7 +150,6 @@ class _Scribe:
         calls: list[Json] = []
         refusal: str | None = None
         written: Json = {"role": "assistant", "content": None}
-        self._waiting = []
         for number, part in enumerate(message.parts):
             match part:
                 case Text():
