@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     from dragoman.cli.question import Question
 
 
-@click.command("ask", options_metavar="[OPTIONS]", short_help="Ask a model; the answer's text streams to stdout.")
+@click.command("ask")
 @click.argument("words", nargs=-1, metavar="[MODEL] PROMPT")
 @click.option("--system", metavar="TEXT", help="What the model is to be or do: the system instruction.")
 @click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="The longest answer, in tokens.")
 @click.option("--temperature", type=click.FloatRange(0.0, 2.0), metavar="T", help="0 for sober, up to 2 for wild.")
-@click.option("--url", envvar="DRAGOMAN_URL", help="Ask the gateway at this address; else $DRAGOMAN_URL.")
-@click.option("--token", envvar="DRAGOMAN_TOKEN", help="A key of that gateway's; better in $DRAGOMAN_TOKEN.")
+@click.option(
+    "--url", envvar="DRAGOMAN_URL", metavar="URL", help="Ask the gateway at this address; else $DRAGOMAN_URL."
+)
+@click.option(
+    "--token", envvar="DRAGOMAN_TOKEN", metavar="KEY", help="A key of that gateway's; better in $DRAGOMAN_TOKEN."
+)
 @config_option
 @data_option
 @json_option

@@ -53,7 +53,7 @@ class Finding:
 
 def python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - started from a source tree, nobody has checked it yet
         return Finding("python", "fail", f"Python {version}", "Dragoman needs Python 3.11 or newer.")
     return Finding("python", "ok", f"Python {version}")
 

@@ -60,7 +60,9 @@ def _examine(config: Path | None, data: Path | None, offline: bool) -> list[Find
         loaded = load_with(config, {"data": data}, os.environ)
     except ConfigError as error:
         found += [
-            checks.Finding("configuration", "fail", str(problem).removesuffix(f" {problem.mend}"), problem.mend)
+            checks.Finding(
+                "configuration", "fail", str(problem).removesuffix(f" {problem.mend}").rstrip("."), problem.mend
+            )
             for problem in error.problems
         ]
         return [*found, checks.clock([]), checks.open_files()]

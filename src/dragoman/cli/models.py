@@ -29,7 +29,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", short_help="List the names that callers may use.")
 @offline_option
 @config_option
 @json_option
@@ -67,7 +67,7 @@ def list_command(offline: bool, config: Path | None, as_json: bool) -> None:
         say("No vendor's key is set, so the built-in model answers under every other name too.")
 
 
-@command.command("show")
+@command.command("show", short_help="Show where a model's name leads.")
 @click.argument("name")
 @config_option
 @json_option
@@ -119,7 +119,7 @@ def _print_entry(found: dict[str, Any]) -> None:
         click.echo(f"      {profile_words(target['profile'])}")
 
 
-@command.command("pull")
+@command.command("pull", short_help="Fetch the built-in model.")
 @click.argument("name", default="smollm2-135m")
 @config_option
 @data_option

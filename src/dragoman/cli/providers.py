@@ -34,7 +34,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", short_help="List the providers.")
 @config_option
 @json_option
 def list_command(config: Path | None, as_json: bool) -> None:
@@ -80,7 +80,7 @@ def list_command(config: Path | None, as_json: bool) -> None:
         say("No vendor's key is set. Set GEMINI_API_KEY, OPENAI_API_KEY or ARK_API_KEY, or run: dragoman init")
 
 
-@command.command("test")
+@command.command("test", short_help="Ask each provider whether it answers.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @config_option
 @data_option
