@@ -114,7 +114,7 @@ def read_url(
     scheme, colon, rest = url.partition("://")
     if not colon or not rest or not scheme.isalpha():
         raise fields.invalid(path, "expected an https:// or data: URL.")
-    return Media(mime=_mime_of_link(url, kind), url=url, detail=detail, filename=filename, clip=clip, extras=extras)
+    return Media(mime=mime_of_link(url, kind), url=url, detail=detail, filename=filename, clip=clip, extras=extras)
 
 
 def read_base64(data: str, path: str, mime: str, **rest: Any) -> Media:
@@ -145,7 +145,7 @@ def text_of(media: Media) -> str:
     return _bytes_of(media.data).decode()
 
 
-def _mime_of_link(url: str, kind: str) -> str:
+def mime_of_link(url: str, kind: str) -> str:
     """A link's mime as far as it can be told without asking. The ending tells videos and PDFs; a picture's true type only its
     server knows, so it is `image/*`."""
     try:

@@ -57,7 +57,10 @@ def _tool(tool: Any, path: str) -> Tool:
             fields.optional_text(custom.get("description"), f"{path}.custom.description"),
             {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]},
             origin=path,
-            extras=(Extra("openai", "custom", custom, f"{path}.custom.format", harmless="format" not in custom),),
+            # Only a grammar is lost where the tool becomes a function; free text is free text.
+            extras=(
+                Extra("openai", "custom", custom, f"{path}.custom.format", harmless=_is_free(custom.get("format"))),
+            ),
         )
     if kind is None:
         for name, options in tool.items():
@@ -71,6 +74,10 @@ def _tool(tool: Any, path: str) -> Tool:
     if known is None:
         raise fields.invalid(f"{path}.type", f"'{name}'. Supported values are: 'function' and 'custom'.")
     return BuiltinTool(known, {key: part for key, part in tool.items() if key != "type"} or None, path)
+
+
+def _is_free(form: Any) -> bool:
+    return form is None or (type(form) is dict and form.get("type") == "text")
 
 
 def _function(function: dict[str, Any], path: str, origin: str) -> Tool:

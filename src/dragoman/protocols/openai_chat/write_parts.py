@@ -29,14 +29,14 @@ def write_media(part: Media, profile: Profile, losses: Losses, path: str) -> dic
     """`path` is where the caller wrote it."""
     if part.clip is not None and (part.clip[0] or part.clip[1]):
         losses.add_path(path, "The model's protocol cannot name a clip of a video.")
-    kind = part.kind
+    kind: str = part.kind
     if part.url is not None:
         if not part.url.startswith(("https://", "http://")):
             _refuse(
                 path, "is a file of another vendor's, which this model cannot open. Send its bytes or an https:// URL."
             )
-        if not part.mime and part.url.partition("?")[0].lower().endswith(_IMAGE_ENDINGS):
-            kind = "image"
+        if not part.mime:
+            kind = _kind_of_link(part.url)
     match kind:
         case "image":
             if part.file_id is not None:
@@ -50,6 +50,13 @@ def write_media(part: Media, profile: Profile, losses: Losses, path: str) -> dic
             return _video(part, profile, path)
         case _:
             return _document(part, path)
+
+
+def _kind_of_link(url: str) -> str:
+    """What a link of which nothing was said leads to, as far as its ending or its host tells."""
+    if url.partition("?")[0].lower().endswith(_IMAGE_ENDINGS):
+        return "image"
+    return "video" if media.mime_of_link(url, "document").startswith("video/") else "document"
 
 
 def _with_detail(part: Media, holder: dict[str, Any]) -> dict[str, Any]:
