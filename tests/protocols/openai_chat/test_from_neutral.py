@@ -113,6 +113,22 @@ def test_what_stands_between_a_call_and_its_result_waits() -> None:
     assert [message["role"] for message in body["messages"]] == ["user", "assistant", "tool", "system", "user"]
 
 
+def test_an_assistants_turn_in_pieces_is_one_message() -> None:
+    body, _ = send(
+        asking(
+            HI,
+            Message("assistant", (Text("Let me "),)),
+            Message("assistant", (Text("see."), ToolCall("c1", "f"))),
+            Message("assistant", (ToolCall("c2", "g"),)),
+            Message("assistant", (Text(""),)),
+            Message("user", (ToolResult("c1", "f", "F"), ToolResult("c2", "g", "G"))),
+        )
+    )
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "tool", "tool"]
+    assert body["messages"][1]["content"] == "Let me see."
+    assert [call["id"] for call in body["messages"][1]["tool_calls"]] == ["c1", "c2"]
+
+
 def test_media_of_a_result_follows_it() -> None:
     image = Media("image/png", data="_-8")
     body, losses = send(

@@ -32,6 +32,7 @@ from dragoman.protocols.openai_chat.write_parts import write_media
 from dragoman.wire.json import NotJson, decode
 
 Json = dict[str, Any]
+_JOINED = ("content", "reasoning_content", "refusal")
 _NO_PLACE = "The model's protocol has no such member."
 _UNSIGNED = "A signature goes back to its maker only."
 
@@ -76,9 +77,7 @@ def _join(turn: Json, more: Json) -> None:
         held = turn.get(name)
         if held is None:
             turn[name] = value
-        elif name in ("content", "reasoning_content", "refusal") and type(held) is type(value) is str:
-            turn[name] = held + value
-        elif type(held) is type(value) is list:
+        elif type(held) is type(value) and (type(value) is list or name in _JOINED):
             turn[name] = held + value
     if turn.get("tool_calls") and not turn["content"]:
         turn["content"] = None
