@@ -107,17 +107,24 @@ def _refused(call: Call, step: Step, response: IncomingResponse, body: bytes, cr
             f"The provider {step.target.provider!r} refused the gateway's own credential ({where}, status {status}): "
             f"{error.message} The gateway's operator can mend it there."
         )
-    if step.same and call.route is not None and not call.route.array and _is_error_object(body):
+    if step.same and call.route is not None and not call.route.array and _is_true_to_form(step.protocol.name, body):
         error.raw = redactor(body)
     return error
 
 
-def _is_error_object(body: bytes) -> bool:
+def _is_true_to_form(protocol: str, body: bytes) -> bool:
+    """Whether a vendor's error is what the protocol's clients can read: many a server has the envelope right and the members
+    wrong. A code is a number at Google and a word at OpenAI, and typed clients break on the other."""
     try:
         value = json.decode(body)
     except json.NotJson:
         return False
-    return isinstance(value, dict) and isinstance(value.get("error"), dict)
+    error = value.get("error") if isinstance(value, dict) else None
+    if not isinstance(error, dict) or not isinstance(error.get("message"), str):
+        return False
+    if protocol == "gemini":
+        return type(error.get("code")) is int and isinstance(error.get("status"), str)
+    return isinstance(error.get("code"), str | None)
 
 
 def upstream_error(error: TransportError, step: Step) -> UpstreamError | Overloaded:
