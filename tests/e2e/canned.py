@@ -190,8 +190,9 @@ _OPENAI_PARTS = {"text", "image_url", "input_audio", "file", "refusal"}
 
 
 def _openai_fault(body: dict[str, Any]) -> tuple[str, str] | None:
+    ark = {"thinking"} if body["model"].startswith("doubao-") else set()
     for key in body:
-        if key not in _OPENAI_TOP.split():
+        if key not in {*_OPENAI_TOP.split(), *ark}:
             return f"Unrecognized request argument supplied: {key}", key
     open_calls: set[str] = set()
     for at, message in enumerate(body.get("messages", ())):
