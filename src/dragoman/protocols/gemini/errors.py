@@ -100,11 +100,11 @@ def error_in(value: Any, status: int | None = None) -> UpstreamRefused | None:
     if not isinstance(value, dict):
         return None
     told = value.get("error")
-    if isinstance(told, str):
+    if isinstance(told, str) and told.strip():
         return UpstreamRefused(_clean(told), status=status or 502)
     if not isinstance(told, dict):
         message = value.get("message")
-        if status is None or not isinstance(message, str):
+        if status is None or not isinstance(message, str) or not message.strip():
             return None
         return UpstreamRefused(_clean(message), status=status)
     code = told.get("code")
@@ -113,7 +113,9 @@ def error_in(value: Any, status: int | None = None) -> UpstreamRefused | None:
     native = told.get("status")
     native = native if isinstance(native, str) else None
     message = told.get("message")
-    message = _clean(message) if isinstance(message, str) and message else f"The upstream refused with {status}."
+    message = (
+        _clean(message) if isinstance(message, str) and message.strip() else f"The upstream refused with {status}."
+    )
     details = _read_details(told.get("details"))
     word = {404: "model_not_found", 429: "rate_limit_exceeded"}.get(status)
     if status == 400 and any(item.get("reason") == "API_KEY_INVALID" for item in details):

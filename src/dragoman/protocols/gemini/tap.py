@@ -21,6 +21,7 @@ class Tap:
         "_counts",
         "_events",
         "_held",
+        "_separated",
         "_usage",
         "failed",
         "finished",
@@ -32,6 +33,7 @@ class Tap:
         self._events = EventSplitter()
         self._held = b""
         self._begun = False
+        self._separated = False  # whether what went on ends in a comma
         self._counts: bytes | None = None
         self._counted = True
         self._usage: Usage | None = None
@@ -68,7 +70,10 @@ class Tap:
             self._watch(element)
         whole = len(held) - len(array.pending)
         self._held = held[whole:]
-        return held[:whole]
+        passed = held[:whole]
+        if passed:
+            self._separated = passed.rstrip().endswith(b",")
+        return passed
 
     def end(self) -> bytes:
         """The vendor closed the stream: an event without its blank line is whole if it is JSON."""
@@ -89,7 +94,8 @@ class Tap:
             return b"data: " + told + b"\r\n\r\n"
         if self._array.closed:
             return b""
-        return (b",\r\n" if self._begun else b"" if self._array.opened else b"[") + told + b"]"
+        lead = b"" if self._array.opened else b"["
+        return (b",\r\n" if self._begun and not self._separated else lead) + told + b"]"
 
     def _watch(self, event: bytes) -> None:
         if b'"usageMetadata"' in event:

@@ -101,6 +101,9 @@ def _extras(extras: tuple[Extra, ...], body: Object, losses: Losses) -> None:
 
 def image_config(value: object) -> object:
     """Google knows `1K`, `2K` and `4K`; callers write `2k` too."""
-    if isinstance(value, dict) and isinstance(value.get("imageSize"), str):
-        return {**value, "imageSize": value["imageSize"].upper()}
-    return value
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: held.upper() if name in ("imageSize", "image_size") and isinstance(held, str) else held
+        for name, held in value.items()
+    }

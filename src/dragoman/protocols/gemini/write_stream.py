@@ -46,7 +46,6 @@ from dragoman.protocols.gemini.write_response import (
 )
 from dragoman.wire.json import encode
 
-
 # Google's own last chunk holds an empty text too (recorded); clients read parts[0] of every chunk without asking.
 _SILENCE: Object = {"content": {"parts": [{"text": ""}], "role": "model"}}
 
@@ -116,7 +115,8 @@ class StreamWriter:
                     suffix = suffixes[index] = suffixes[0].replace(b'"index":0', b'"index":%d' % index, 1)
                 if self._array:
                     out.append(self._separator())
-                out += (prefix, encode(event.text), suffix)
+                text = encode(event.text)
+                out += (prefix, text if text.isascii() else _on_one_line(text), suffix)
             else:
                 self._unusual(event, out)
             if self._closed:
@@ -223,7 +223,7 @@ class StreamWriter:
         if self._array:
             out += (self._separator(), encode(value))
         else:
-            out += (b"data: ", encode(value), b"\r\n\r\n")
+            out += (b"data: ", _on_one_line(encode(value)), b"\r\n\r\n")
 
     def _separator(self) -> bytes:
         if self._begun:
@@ -235,3 +235,10 @@ class StreamWriter:
         self._closed = True
         if self._array:
             out.append(b"]" if self._begun else b"[]")
+
+
+def _on_one_line(json: bytes) -> bytes:
+    """Escapes U+0085, U+2028 and U+2029, at which clients that split decoded text (httpx's `iter_lines`) would cut a line."""
+    if b"\xe2\x80" in json:
+        json = json.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    return json.replace(b"\xc2\x85", b"\\u0085") if b"\xc2\x85" in json else json
