@@ -198,7 +198,9 @@ async def _pass_on(call: Call, caller: Caller, kind: bytes, out: bytes) -> None:
 
 def stamp(call: Call, model: str) -> Stamp:
     """The model's name is the vendor's own word for what answered, so that nobody takes one model for another."""
-    return Stamp(call.id, int(call.when), model or (call.target.model if call.target else call.model))
+    assert call.protocol is not None
+    answer = call.protocol.id_prefix + call.id.removeprefix("req_")
+    return Stamp(answer, int(call.when), model or (call.target.model if call.target else call.model))
 
 
 def content_type(response: IncomingResponse) -> bytes:

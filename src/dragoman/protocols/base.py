@@ -117,6 +117,8 @@ class WireProtocol(Interface):
     # The family whose signatures and extras this protocol carries: gemini, openai or anthropic.
     family: ClassVar[str]
     spelling: ClassVar[Spelling]
+    # What the ids of its answers begin with.
+    id_prefix: ClassVar[str]
 
     # the caller's side
     def match(self, path: str, query: bytes) -> Route | None:

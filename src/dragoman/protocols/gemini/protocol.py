@@ -21,6 +21,7 @@ class Gemini:
     name: ClassVar[str] = "gemini"
     family: ClassVar[str] = "gemini"
     spelling: ClassVar[Spelling] = SPELLING
+    id_prefix: ClassVar[str] = ""
 
     def match(self, path: str, query: bytes) -> Route | None:
         return routes.match(path, query)

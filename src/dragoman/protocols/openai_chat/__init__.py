@@ -37,6 +37,7 @@ class OpenAIChat:
     name: ClassVar[str] = "openai-chat"
     family: ClassVar[str] = "openai"
     spelling: ClassVar[Spelling] = SPELLING
+    id_prefix: ClassVar[str] = "chatcmpl-"
 
     def match(self, path: str, query: bytes) -> Route | None:
         return routes.match(path, query)
