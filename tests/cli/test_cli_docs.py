@@ -43,7 +43,7 @@ def test_the_page_names_every_verb_and_option(page: str) -> None:
             for spelling in option.opts if isinstance(option, click.Option) else ():
                 assert re.search(rf"`{spelling}\b", section), f"{page}: {verb} has no {spelling}"
                 if spelling.startswith("--") and spelling not in ("--verbose", "--config", "--output"):
-                    row = next(line for line in section.splitlines() if f"`{spelling}" in line)
+                    row = next(line for line in section.splitlines() if line[0:1] == "|" and f"`{spelling}" in line)
                     assert row.count(spelling) > 1 or "DRAGOMAN_TOKEN=" in row, f"{spelling} has no example"
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
     known = {spelling for found in LEAVES.values() for option in found.params for spelling in option.opts}
