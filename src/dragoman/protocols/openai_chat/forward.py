@@ -62,6 +62,7 @@ def peek(body: bytes) -> Peek:
 
 
 def forward(body: bytes, peeked: Peek, model: str, profile: Profile) -> Outgoing:
+    """Raises BadRequest for function tools that the model would ignore without a word."""
     if model != peeked.model:
         body = _with_model(body, peeked.model, model)
     if b'"extra_body"' in body and profile.family != "gemini":
@@ -70,6 +71,8 @@ def forward(body: bytes, peeked: Peek, model: str, profile: Profile) -> Outgoing
         body = _disable_thinking(body)
     if not profile.developer_role and b'"developer"' in body:
         body = _system_role(body)
+    if not profile.tools and (b'"tools"' in body or b'"functions"' in body):
+        _refuse_tools(body, model)
     if peeked.stream and not peeked.include_usage:
         body = _ask_usage(body)
     return Outgoing(PATH, body, peeked.stream)
@@ -149,6 +152,21 @@ def _disable_thinking(body: bytes) -> bytes:
     del members["reasoning_effort"]
     members.setdefault("thinking", {"type": "disabled"})
     return _encode(members)
+
+
+def _refuse_tools(body: bytes, model: str) -> None:
+    members = _members(body)
+    for name, choice in (("tools", "tool_choice"), ("functions", "function_call")):
+        given = members.get(name)
+        if given is None or not decode(bytes(given)):
+            continue
+        chosen = members.get(choice)
+        if chosen is None or decode(bytes(chosen)) != "none":
+            raise BadRequest(
+                f"The model '{model}' takes no function tools. Leave '{name}' out, or ask a model that takes them.",
+                param=name,
+                code="unsupported_parameter",
+            )
 
 
 def _system_role(body: bytes) -> bytes:
