@@ -35,9 +35,11 @@ class Application:
         own = self._own.get(caller.path)
         if own is not None:
             await own(caller)
-            return
-        scope[TASK] = asyncio.current_task()
-        await serve(self._gateway, caller)
+        else:
+            scope[TASK] = asyncio.current_task()
+            await serve(self._gateway, caller)
+        if caller.lingers:
+            await caller.linger()
 
     async def _livez(self, caller: AsgiCaller) -> None:
         await _text(caller, 200, b"ok\n")

@@ -19,9 +19,21 @@ _DISCARD_SECONDS = 5.0
 
 
 class AsgiCaller:
-    """`started` is true once a byte of the answer may have left."""
+    """`started` is true once a byte of the answer may have left; `lingers` where `linger` is to be awaited after the answer."""
 
-    __slots__ = ("_receive", "_scope", "_send", "_unread", "headers", "method", "path", "query", "remote", "started")
+    __slots__ = (
+        "_receive",
+        "_scope",
+        "_send",
+        "_unread",
+        "headers",
+        "lingers",
+        "method",
+        "path",
+        "query",
+        "remote",
+        "started",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
@@ -31,6 +43,7 @@ class AsgiCaller:
         client = scope.get("client")
         self.remote: str = client[0] if client else ""
         self.started = False
+        self.lingers = False
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -78,17 +91,18 @@ class AsgiCaller:
         self.started = True
         headers = [*headers, (b"content-length", b"%d" % len(body))]
         if self._unread and self.method == "POST":
-            await self._answer_unread(status, headers, body)
+            # The answer is all there, but its end is not told yet: that would close the connection.
+            self.lingers = True
+            headers.append((b"connection", b"close"))
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
             return
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
 
-    async def _answer_unread(self, status: int, headers: Headers, body: bytes) -> None:
-        """Answers somebody who is still sending. Closing at once would reset the connection and lose the answer on its
-        way, so what still comes is read and thrown away for a while."""
-        headers.append((b"connection", b"close"))
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+    async def linger(self) -> None:
+        """Ends an answer to somebody who is still sending. Closing at once would reset the connection and lose the answer on
+        its way, so what still comes is read and thrown away for a while."""
         thrown = 0
         try:
             async with asyncio.timeout(_DISCARD_SECONDS):
@@ -97,7 +111,7 @@ class AsgiCaller:
                     if message["type"] == "http.disconnect" or not message.get("more_body"):
                         break
                     thrown += len(message.get("body", b""))
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError):
             pass
         await self._send({"type": "http.response.body", "body": b""})
 

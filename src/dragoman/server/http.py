@@ -3,6 +3,8 @@
 - A caller that leaves cancels the task that serves it. ASGI tells of a caller's leaving only to those who wait in `receive`,
   which would cost every request a task of its own.
 - A bound on the size of a request's head (431) and on the time it may take to arrive (408).
+- An offer to upgrade (Java's HttpClient makes one on every plain connection, of h2c) is declined by answering as if it were not
+  there; the parser by itself would end the request at its head and take the body for another one.
 - What is no HTTP is answered as every other mistake is: with an error that a client can read, and a line in the log.
 """
 
@@ -12,6 +14,7 @@ import asyncio
 from typing import Any
 
 import structlog
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from dragoman.ir import BadRequest, CallerError, RequestTimeout
@@ -71,7 +74,7 @@ class CallerConnection(HttpToolsProtocol):
             self._room = room - len(data)
         if self._refused:
             return
-        super().data_received(data)
+        self._feed(data)
         if self._in_head and self._timer is None and self._room < MAX_HEAD:
             self._timer = self.loop.call_later(self.head_seconds, self._too_slow)
 
@@ -81,7 +84,7 @@ class CallerConnection(HttpToolsProtocol):
             return
         self._room = 0
         if room:
-            super().data_received(data[:room])
+            self._feed(data[:room])
         if self._in_head and not self._room and not self._refused:
             self._refuse(
                 CallerError(
@@ -91,17 +94,44 @@ class CallerConnection(HttpToolsProtocol):
         else:
             self.data_received(data[room:])
 
+    def _feed(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+        except HttpParserError:
+            self._garbage()
+
+    def _decline(self, rest: bytes) -> None:
+        method: bytes = self.parser.get_method()
+        if method == b"CONNECT":
+            self._garbage()
+            return
+        head = b"%b %b HTTP/1.1\r\n" % (method, self.url)
+        for name, value in self.headers:
+            if name not in (b"connection", b"upgrade", b"http2-settings"):
+                head += name + b": " + value + b"\r\n"
+        self.parser = HttpRequestParser(self)
+        self._feed(head + b"\r\n")
+        if rest and not self._refused:
+            self._feed(rest)
+
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._in_head = False
         self._stop_timer()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._in_head = True
         self._room = MAX_HEAD
         super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:
+    def _garbage(self) -> None:
         """The parser could make nothing of what came."""
         busy = self._busy()
         self._refuse(BadRequest("This is no HTTP/1.1 request.", code="invalid_http"))

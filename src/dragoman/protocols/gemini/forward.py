@@ -39,6 +39,8 @@ _check = msgspec.json.Decoder(_AnyObject).decode
 def peek(body: bytes, route: Route) -> Peek:
     try:
         _check(body)
+        if not body.isascii():
+            body.decode()  # the decoder does not look into the strings it skips
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         decode_object(body)  # says what is wrong
         raise BadRequest("The request body is not valid JSON.", code="invalid_json") from None
