@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from bench import cases, machine, report
+from bench.figures import Results
 from bench.process import LOAD_CORE, BenchError
 from bench.stage import ROOT, Stage
 
@@ -62,6 +63,8 @@ def main() -> int:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupted)
+    results = Results()
+    status = 0
     try:
         machine.check()
         most = machine.raise_file_limit()
@@ -74,18 +77,19 @@ def main() -> int:
             directory = found.keep or Path(scratch)
             directory.mkdir(parents=True, exist_ok=True)
             with Stage(directory.resolve()) as stage:
-                results = cases.run(stage, found.cases or cases.NAMES, effort, say)
+                cases.run(stage, found.cases or cases.NAMES, effort, results, say)
     except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+        say(f"bench: {error}")
+        status = 1
     except KeyboardInterrupt:
-        print("bench: interrupted; everything that was started is ended", file=sys.stderr)
-        return 130
-    print(report.plain(results))
-    if found.write:
+        say("bench: interrupted; everything that was started is ended")
+        status = 130
+    if results.rows or results.details or results.notes:
+        print(report.plain(results))
+    if status == 0 and found.write:
         date = datetime.datetime.now(datetime.UTC).date().isoformat()
         report.write(ROOT, results, about, date=date, command=" ".join(["make bench", *_shown(given)]))
-    return 0 if results.rows else 1
+    return status
 
 
 def _shown(given: list[str]) -> list[str]:

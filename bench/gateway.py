@@ -32,14 +32,14 @@ providers:
     protocols: [openai-chat]
     base_url: http://127.0.0.1:%(paced)d/v1
     api_key: sk-upstream-of-the-benchmark
-    models: [{payloads.CHAT_STREAM_MODEL}, {payloads.CHAT_HELD_MODEL}]
+    models: [{payloads.CHAT_STREAM_MODEL}, {payloads.CHAT_PACED_MODEL}, {payloads.CHAT_HELD_MODEL}]
     max_connections: 10000
     timeouts: {{connect: 20s, first_byte: 60s, idle: 600s, total: 1h}}
   google-paced:
     protocols: [gemini]
     base_url: http://127.0.0.1:%(paced)d
     api_key: upstream-of-the-benchmark
-    models: [{payloads.GEMINI_STREAM_MODEL}]
+    models: [{payloads.GEMINI_STREAM_MODEL}, {payloads.GEMINI_PACED_MODEL}]
     max_connections: 10000
 keys:
   - name: bench

@@ -45,7 +45,7 @@ _UPSTREAM = """
 
 _PROXY = """
   upstream one_shot { server 127.0.0.1:%(one_shot)d; keepalive 256; keepalive_requests 1000000000; }
-  upstream paced { server 127.0.0.1:%(paced)d; keepalive 512; keepalive_requests 1000000000; }
+  upstream streams { server 127.0.0.1:%(paced)d; keepalive 512; keepalive_requests 1000000000; }
   proxy_http_version 1.1;
   proxy_set_header Connection "";
   proxy_read_timeout 600s;
@@ -55,7 +55,7 @@ _PROXY = """
   }
   server {
     listen 127.0.0.1:%(stream_port)d backlog=4096;
-    location / { proxy_buffering off; proxy_pass http://paced; }
+    location / { proxy_buffering off; proxy_pass http://streams; }
   }
 """
 

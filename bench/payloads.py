@@ -15,9 +15,11 @@ SPREAD = 0.1  # seconds from a stream's first write to its last
 
 CHAT_MODEL = "gpt-4.1-mini"
 CHAT_STREAM_MODEL = "gpt-4.1"
+CHAT_PACED_MODEL = "gpt-4.1-paced"
 CHAT_HELD_MODEL = "gpt-4.1-nano"
 GEMINI_MODEL = "gemini-2.5-flash"
 GEMINI_STREAM_MODEL = "gemini-2.5-pro"
+GEMINI_PACED_MODEL = "gemini-2.5-pro-paced"
 
 _PROSE = (
     "The interpreter stands between two people who do not share a language. She listens to the whole sentence, weighs "

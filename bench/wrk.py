@@ -96,7 +96,7 @@ def run(
     connections: int = 16,
     count: int | None = None,
 ) -> Summary:
-    """Loads `port` for whole `seconds`, or until `count` answers. Raises BenchError on any fault."""
+    """Loads `port` for whole `seconds`, idly past `count` answers. Raises BenchError on any fault."""
     path = directory / "wrk.lua"
     path.write_text(script(asks, key, count))
     wrk = shutil.which("wrk")
