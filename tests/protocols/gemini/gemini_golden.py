@@ -9,6 +9,7 @@ import msgspec
 
 from dragoman.ir import DragomanError
 
+GOLDEN = Path(__file__).parents[2] / "golden" / "gemini"
 UPDATE = os.environ.get("DRAGOMAN_UPDATE_GOLDEN") == "1"
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gemini_golden import check, check_bytes, show
+from gemini_golden import GOLDEN, check, check_bytes, show
 
 from dragoman.catalog.profile import profile_for
 from dragoman.ir import DragomanError, Event, Failed, Losses, UpstreamError
 from dragoman.protocols.base import Route, Stamp
 from dragoman.protocols.gemini import PROTOCOL
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "gemini"
 STAMP = Stamp("dragoman-id", 1_790_000_000, "shown-model")
 SSE = Route("generate", "m", True)
 ARRAY = Route("generate", "m", True, True)

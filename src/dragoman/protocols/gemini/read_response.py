@@ -26,6 +26,7 @@ from dragoman.ir import (
 from dragoman.protocols.gemini.errors import error_in
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.finish import read_block, read_finish
+from dragoman.protocols.gemini.names import from_wire
 from dragoman.protocols.gemini.read_parts import CODE_OUTCOMES
 from dragoman.protocols.gemini.usage import read_tier, read_usage
 from dragoman.wire.json import NotJson, decode, encode_text
@@ -176,7 +177,7 @@ def read_part(part: Object) -> Part | None:
         args = call.get("args")
         return ToolCall(
             id=words(call.get("id")),
-            name=words(call.get("name")),
+            name=from_wire(words(call.get("name"))),
             arguments=encode_text(args) if isinstance(args, dict) else "{}",
             signature=signature,
         )

@@ -26,6 +26,7 @@ from dragoman.ir import (
 )
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.media import is_googles, named_type, sniff, split_data_url
+from dragoman.protocols.gemini.names import to_wire
 from dragoman.protocols.gemini.read_parts import MINTED
 from dragoman.wire.json import NotJson, decode
 
@@ -141,7 +142,7 @@ class Contents:
                 param=self._losses.part_path(message, at),
                 code="invalid_value",
             )
-        function: Object = {"name": call.name, "args": args}
+        function: Object = {"name": to_wire(call.name), "args": args}
         if _genuine(call.id):
             function["id"] = call.id
         written: Object = {"functionCall": function}
@@ -157,7 +158,7 @@ class Contents:
                 param=self._losses.part_path(message, at),
                 code="invalid_value",
             )
-        function: Object = {"name": name, "response": _response(result)}
+        function: Object = {"name": to_wire(name), "response": _response(result)}
         if _genuine(result.call_id):
             function["id"] = result.call_id
         media = [self._media(message, at, one) for one in result.media]

@@ -3,6 +3,7 @@
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, BuiltinTool, FunctionTool, Losses, Request, ToolChoice
 from dragoman.protocols.gemini.fields import Object
+from dragoman.protocols.gemini.names import to_wire
 from dragoman.protocols.gemini.schema import clean
 
 _BUILTINS = {
@@ -61,7 +62,7 @@ def write_tools(request: Request, profile: Profile, losses: Losses, body: Object
         body["tools"] = tools
     if request.tool_choice is not None and declarations:
         # Without functions it is a 400: "Function calling config is set without function_declarations".
-        names = {declaration["name"] for declaration in declarations}
+        names = {tool.name for tool in request.tools if isinstance(tool, FunctionTool)}
         body.setdefault("toolConfig", {})["functionCallingConfig"] = _calling(request.tool_choice, names, losses)
     elif request.tool_choice is not None and (request.tool_choice.mode == "any" or request.tool_choice.allowed):
         losses.add("tool_choice", "there is no function to choose")
@@ -70,7 +71,7 @@ def write_tools(request: Request, profile: Profile, losses: Losses, body: Object
 
 
 def _declaration(tool: FunctionTool, losses: Losses) -> Object:
-    written: Object = {"name": tool.name}
+    written: Object = {"name": to_wire(tool.name)}
     if tool.description is not None:
         written["description"] = tool.description
     if tool.parameters is not None:
@@ -112,5 +113,5 @@ def _calling(choice: ToolChoice, names: set[str], losses: Losses) -> Object:
         mode = "validated"  # names are taken with ANY and VALIDATED only
     written: Object = {"mode": mode.upper()}
     if choice.allowed and mode != "none":
-        written["allowedFunctionNames"] = list(choice.allowed)
+        written["allowedFunctionNames"] = [to_wire(name) for name in choice.allowed]
     return written
