@@ -10,7 +10,7 @@ Mended, in bodies where they occur and nowhere else:
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dragoman.ir import BadRequest, BuiltinTool, Extra, FunctionTool, UpstreamBroken, Usage
 from dragoman.protocols.base import Outgoing, Peek, Route
@@ -33,6 +33,15 @@ class _AnyObject(Struct):
     """Any JSON object; its members are checked to be JSON and not kept."""
 
 
+class _Answer(Struct, gc=False):
+    """What metering must know of an answer, the rest only checked to be JSON."""
+
+    candidates: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+    usageMetadata: Raw | UnsetType = UNSET
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
 _check = msgspec.json.Decoder(_AnyObject).decode
 
 
@@ -132,6 +141,12 @@ def _mend_image_size(request: Object) -> bool:
 
 
 def read_usage(body: bytes) -> Usage | None:
+    try:
+        answer = _decode_answer(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        answer = _Answer()
+    if answer.candidates is not UNSET and answer.error is UNSET and answer.usageMetadata is not UNSET:
+        return read_counts(decode(bytes(answer.usageMetadata)))
     value = answer_in(body)
     if not any(name in value for name in ("candidates", "promptFeedback", "totalTokens")):
         raise UpstreamBroken("The upstream answered without a candidate.")
