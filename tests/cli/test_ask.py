@@ -12,7 +12,7 @@ from cli.conftest import NO_INDEX, Run, Start, data_of
 from e2e import canned
 from e2e.fixtures import Vendors
 from e2e.gateway import Gateway
-from e2e.vendor import gemini_events, hang, reply, stream
+from e2e.vendor import Exchange, gemini_events, hang, openai_events, reply, stream
 
 PIECE = {"candidates": [{"content": {"role": "model", "parts": [{"text": "Grüß"}]}, "index": 0}]}
 LAST = {
@@ -207,6 +207,20 @@ def test_a_gateway_elsewhere_refuses_a_foreign_key(shell: Path, relay: Gateway, 
         what, mend = result.stderr.splitlines()
         assert "is not one of this gateway's" in what
         assert "--token" in mend
+
+
+def test_what_the_model_could_not_be_told_is_said(shell: Path, shop: Vendors, run: Run) -> None:
+    def lossy(exchange: Exchange) -> None:
+        kind, target = ("content-type", "text/event-stream"), ("x-dragoman-target", "some/model")
+        exchange.head(200, [kind, target, ("x-dragoman-losses", "temperature,stop"), ("transfer-encoding", "chunked")])
+        for event in openai_events({"choices": [{"index": 0, "delta": {"content": "Hm"}, "finish_reason": "stop"}]}):
+            exchange.chunk(event)
+        exchange.end()
+
+    shop.openai.will(lossy)
+    result = run("ask", "model", "Hi", "--url", shop.openai.base_url)
+    assert (result.exit_code, result.stdout) == (0, "Hm\n")
+    assert result.stderr == "(some/model could not be told: temperature, stop.)\n"
 
 
 def test_nobody_elsewhere(shell: Path, run: Run) -> None:

@@ -115,6 +115,14 @@ def test_show_tells_where_a_name_comes_from(configured: Path, run: Run, name: st
     assert found["price"] is None
 
 
+def test_show_what_this_version_does_not_speak(shell: Path, run: Run) -> None:
+    (shell / "dragoman.yaml").write_text("providers: {later: {protocols: [anthropic], models: ['claude-*']}}\n")
+    result = run("models", "show", "claude-9")
+    if "spoken to in anthropic" not in result.stdout:
+        assert "not to be had: this version does not speak anthropic yet" in result.stdout
+        assert data_of(run("models", "show", "claude-9", "--json"))["targets"][0]["protocol"] is None
+
+
 def test_show_in_demo_mode(shell: Path, run: Run) -> None:
     assert data_of(run("models", "show", "gpt-5", "--json"))["kind"] == "stand-in"
     assert data_of(run("models", "show", "smollm2-135m", "--json"))["kind"] == "listed"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
 
 import click
 
 from dragoman import __version__
+
+INTERRUPTED = 130
 
 # Verb -> module, whose `command` is the verb, and the line that `dragoman --help` has for it without importing the module.
 VERBS = {
@@ -32,6 +35,13 @@ class _Verbs(click.Group):
         command: click.Command = importlib.import_module(f"dragoman.cli.{VERBS[cmd_name][0]}").command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # As a shell has it: 128 and the signal's number. There is nothing to say to who pressed the keys.
+            raise SystemExit(INTERRUPTED) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
@@ -49,5 +59,5 @@ def dragoman() -> None:
 
 
 def main() -> None:
-    """The `dragoman` command. Exit status: 0 good, 2 usage, 3 bad configuration, 1 anything else."""
+    """The `dragoman` command. Exit status: 0 good, 2 usage, 3 bad configuration, 130 interrupted, 1 anything else."""
     sys.exit(dragoman())

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dragoman.cli.options import (
-    INTERRUPTED,
     config_option,
     data_option,
     json_option,
@@ -73,13 +72,10 @@ def command(
     from dragoman.cli import question as asking
 
     question = asking.Question(prompt, model, system, max_tokens, temperature)
-    try:
-        if url is not None:
-            asyncio.run(_ask_there(question, url, token, as_json))
-        else:
-            asyncio.run(_ask_here(question, config, data, as_json, verbose))
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+    if url is not None:
+        asyncio.run(_ask_there(question, url, token, as_json))
+    else:
+        asyncio.run(_ask_here(question, config, data, as_json, verbose))
 
 
 def _model_and_prompt(words: Sequence[str]) -> tuple[str | None, str]:
@@ -157,7 +153,10 @@ async def _show(answer: Any, as_json: bool, mend: str) -> None:
         raise Failed(why, "Word it differently, or ask another model: dragoman models list")
     if as_json:
         print_json(reply.summary())
-    elif reply.finish == "length":
+        return
+    if answer.losses:
+        say(f"({answer.target} could not be told: {', '.join(answer.losses)}.)")
+    if reply.finish == "length":
         say("(The answer was cut off at its greatest length; see --max-tokens.)")
 
 

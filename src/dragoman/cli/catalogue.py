@@ -106,7 +106,7 @@ def entry(loaded: Loaded, directory: Directory, asked: str, resolved: Resolved) 
 
 def _target(loaded: Loaded, target: Target) -> dict[str, Any]:
     provider = loaded.settings.providers[target.provider]
-    spoken = next((name for name in provider.protocols if protocol_of(name)), provider.protocols[0])
+    spoken = next((name for name in provider.protocols if protocol_of(name)), None)
     return {
         "provider": target.provider,
         "model": target.model,
@@ -114,7 +114,7 @@ def _target(loaded: Loaded, target: Target) -> dict[str, Any]:
         "priority": target.priority,
         "protocol": spoken,
         "protocols": list(provider.protocols),
-        "profile": msgspec.to_builtins(profile_for(spoken, target.model)),
+        "profile": msgspec.to_builtins(profile_for(spoken or provider.protocols[0], target.model)),
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dragoman.cli.options import INTERRUPTED, config_option, data_option, json_option, offline_option
+from dragoman.cli.options import config_option, data_option, json_option, offline_option
 from dragoman.cli.output import aligned, colours, one_line, print_json
 
 if TYPE_CHECKING:
@@ -35,10 +35,7 @@ def command(offline: bool, config: Path | None, data: Path | None, as_json: bool
     file, the providers' keys and whether they answer, the clock, and the limit on open files. Exit status 1 when something
     fails; warnings do not count.
     """
-    try:
-        findings = _examine(config, data, offline)
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+    findings = _examine(config, data, offline)
     failed = sum(finding.status == "fail" for finding in findings)
     if as_json:
         print_json({"ok": not failed, "checks": [finding.as_dict() for finding in findings]})

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from dragoman.cli.options import (
-    INTERRUPTED,
     config_option,
     data_option,
     json_option,
@@ -52,10 +51,7 @@ def list_command(offline: bool, config: Path | None, as_json: bool) -> None:
         async with gateway_here(loaded) as here:
             return await every_row(here.gateway, offline=offline)
 
-    try:
-        rows, silent = asyncio.run(run())
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+    rows, silent = asyncio.run(run())
     if as_json:
         print_json({"models": [row.as_dict() for row in rows], "demo": loaded.demo, "unlisted_providers": silent})
     else:
@@ -114,9 +110,15 @@ def _print_entry(found: dict[str, Any]) -> None:
     for target in found["targets"]:
         click.echo(
             f"    {one_line(target['provider'] + '/' + target['model'])}  "
-            f"weight {target['weight']}, priority {target['priority']}, spoken to in {target['protocol']}"
+            f"weight {target['weight']}, priority {target['priority']}, {_spoken(target)}"
         )
         click.echo(f"      {profile_words(target['profile'])}")
+
+
+def _spoken(target: dict[str, Any]) -> str:
+    if target["protocol"] is None:
+        return f"not to be had: this version does not speak {' or '.join(target['protocols'])} yet"
+    return f"spoken to in {target['protocol']}"
 
 
 @command.command("pull", short_help="Fetch the built-in model.")
@@ -151,7 +153,7 @@ def pull_command(name: str, config: Path | None, data: Path | None, as_json: boo
     except KeyboardInterrupt:
         bar.close()
         say("Stopped; nothing was left half done.")
-        raise SystemExit(INTERRUPTED) from None
+        raise
     bar.close()
     model = CATALOGUE[name]
     if as_json:

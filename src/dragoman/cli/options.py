@@ -11,8 +11,6 @@ import click
 if TYPE_CHECKING:
     from dragoman.config import Loaded
 
-INTERRUPTED = 130
-
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from dragoman.cli.options import (
-    INTERRUPTED,
     config_option,
     data_option,
     json_option,
@@ -100,10 +99,7 @@ def test_command(names: Sequence[str], config: Path | None, data: Path | None, a
     for name in names:
         if name not in known:
             raise Failed(f"There is no provider {name!r}.", f"There is: {', '.join(known)}.")
-    try:
-        probes = asyncio.run(_probe_all(loaded, list(dict.fromkeys(names)) or list(known), verbose))
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+    probes = asyncio.run(_probe_all(loaded, list(dict.fromkeys(names)) or list(known), verbose))
     if as_json:
         print_json({"ok": all(probe.ok for probe in probes), "providers": [probe.as_dict() for probe in probes]})
     else:

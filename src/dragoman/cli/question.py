@@ -43,7 +43,8 @@ class Question:
             "stream_options": {"include_usage": True},
         }
         if self.max_tokens is not None:
-            body["max_tokens"] = self.max_tokens
+            # OpenAI's reasoning models refuse max_tokens; this spelling is the one that its API documents.
+            body["max_completion_tokens"] = self.max_tokens
         if self.temperature is not None:
             body["temperature"] = self.temperature
         return json.dumps(body, ensure_ascii=False).encode()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dragoman.cli.options import (
-    INTERRUPTED,
     config_option,
     data_option,
     json_option,
@@ -67,10 +66,7 @@ def command(
     from dragoman.cli.preview import trial_of
 
     trial = trial_of(text, name, protocol, model, stream)
-    try:
-        status = asyncio.run(_run(loaded, trial, send, as_json, verbose))
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+    status = asyncio.run(_run(loaded, trial, send, as_json, verbose))
     if status >= 400:
         raise SystemExit(1)
 
