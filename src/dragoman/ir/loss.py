@@ -53,13 +53,15 @@ class Losses:
         self.found.append(Loss(message.origin + self._spelling.part.format(number), why, harmless))
 
     def add_path(self, path: str, why: str, *, harmless: bool = False) -> None:
-        """Record a loss whose path is known already."""
+        """Record a loss whose path is known already; an empty one is a reader's mark, of nothing that the caller wrote."""
+        if not path:
+            return
         self.found.append(Loss(path, why, harmless))
 
     def add_extras(self, extras: tuple[Extra, ...], carried: str, why: str) -> None:
         """Record every extra that is not the `carried` family's own."""
         for extra in extras:
-            if extra.owner != carried:
+            if extra.owner != carried and extra.path:
                 self.found.append(Loss(extra.path, why, extra.harmless))
 
     @property

@@ -147,7 +147,7 @@ def _functions(draft: Draft, value: Any, key: str) -> None:
     """The legacy form. That the caller spoke it is kept as an extra, since it is answered in its own form."""
     listed = [{"type": "function", "function": function} for function in fields.array(value, key)]
     draft.tools = (*draft.tools, *read_tools.read_tools(listed, key))
-    draft.extras.append(Extra("openai", LEGACY, True, key, harmless=True))
+    draft.extras.append(Extra("openai", LEGACY, True, "", harmless=True))
 
 
 def _function_call(draft: Draft, value: Any, key: str) -> None:

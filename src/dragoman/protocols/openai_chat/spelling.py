@@ -10,6 +10,7 @@ SPELLING = Spelling(
         "max_output_tokens": "max_completion_tokens",
         "candidate_count": "n",
         "format": "response_format",
+        "format.name": "response_format.json_schema.name",
         "format.schema": "response_format.json_schema.schema",
         "reasoning": "reasoning_effort",
         "reasoning.effort": "reasoning_effort",

@@ -148,6 +148,7 @@ class _Scribe:
         thoughts: list[str] = []
         calls: list[Json] = []
         refusal: str | None = None
+        earlier = 0
         written: Json = {"role": "assistant", "content": None}
         for number, part in enumerate(message.parts):
             match part:
@@ -159,6 +160,7 @@ class _Scribe:
                 case ToolCall():
                     calls.append(self._call(part, message, number, turn))
                 case Thought():
+                    earlier = number if not thoughts else earlier
                     thoughts.append(part.text)
                     if part.redacted is not None:
                         self._losses.add_part(
@@ -188,10 +190,8 @@ class _Scribe:
             if calls and self._profile.family in ("ark", "other"):
                 written["reasoning_content"] = "".join(thoughts)
             else:
-                self._losses.add_path(
-                    f"{message.origin}.reasoning_content",
-                    "Earlier thoughts are not sent back to this model.",
-                    harmless=True,
+                self._losses.add_part(
+                    message, earlier, "Earlier thoughts are not sent back to this model.", harmless=True
                 )
         if calls:
             written["tool_calls"] = calls

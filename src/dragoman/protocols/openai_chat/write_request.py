@@ -186,7 +186,7 @@ def _extras(request: Request, profile: Profile, losses: Losses, body: Json) -> N
             _google(body)[_GOOGLES[extra.name]] = extra.value
         elif extra.owner == "gemini" and extra.name == "cachedContent":
             raise BadRequest(
-                f"'{extra.path}' names content that only Gemini holds; the model '{request.model}' cannot read it.",
+                f"'{extra.path}' names content that only Gemini holds; the model '{body['model']}' cannot read it.",
                 param=extra.path,
                 code="unsupported_parameter",
             )
