@@ -4,28 +4,40 @@ Lines end in LF, CRLF or CR and nothing else (U+2028 is ordinary text); a blank 
 they are decoded, so a character cut in two by the network is whole again when it is read.
 """
 
+import re
+
 from dragoman.ir.errors import UpstreamBroken
 
 MAX_EVENT = 64 * 1024 * 1024  # bytes; an image can ride in one event
+# From this size on an unfinished event is kept in pieces: joining it to each read anew would cost the square of its size.
+_LONG = 256 * 1024
+_BLANK_LINE = re.compile(rb"\n[\r\n]|\r\r")
 
 
 class EventSplitter:
     """Cuts a stream into whole raw events, each with its closing blank line, so that joined they are the stream again."""
 
-    __slots__ = ("_limit", "_pending")
+    __slots__ = ("_limit", "_pending", "_pieces", "_size")
 
     def __init__(self, limit: int = MAX_EVENT) -> None:
         self._pending = b""
+        self._pieces: list[bytes] = []
+        self._size = 0
         self._limit = limit
 
     @property
     def pending(self) -> bytes:
         """The unfinished event at the end of what was fed."""
+        if self._pieces:
+            self._pending = b"".join([self._pending, *self._pieces])
+            self._pieces.clear()
         return self._pending
 
     def feed(self, data: bytes) -> list[bytes]:
         if self._pending:
-            data = self._pending + data
+            if len(self._pending) >= _LONG and self._holds_back(data):
+                return []
+            data = self.pending + data
         if b"\r" in data:
             events = data.split(b"\r\n\r\n")
             for piece in events:
@@ -37,6 +49,16 @@ class EventSplitter:
         events = data.split(b"\n\n")
         self._keep(events.pop())
         return [event + b"\n\n" for event in events]
+
+    def _holds_back(self, data: bytes) -> bool:
+        """Whether a long event goes on: no blank line ends in `data`."""
+        last = self._pieces[-1] if self._pieces else self._pending
+        if _BLANK_LINE.search(last[-3:] + data):
+            return False
+        self._pieces.append(data)
+        self._size += len(data)
+        self._check(self._size)
+        return True
 
     def _feed_any_newline(self, data: bytes) -> list[bytes]:
         events: list[bytes] = []
@@ -63,9 +85,13 @@ class EventSplitter:
         return events
 
     def _keep(self, rest: bytes) -> None:
-        if len(rest) > self._limit:
-            raise UpstreamBroken(f"The upstream sent an event of more than {self._limit} bytes.")
         self._pending = rest
+        self._size = len(rest)
+        self._check(self._size)
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise UpstreamBroken(f"The upstream sent an event of more than {self._limit} bytes.")
 
 
 def _next_newline(data: bytes, at: int) -> int:
