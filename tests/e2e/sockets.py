@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,6 +75,13 @@ class Caller:
             assert piece, f"closed before {mark!r}: {found!r}"
             found += piece
         return found
+
+    def peek_until(self, mark: bytes) -> None:
+        """Waits until `mark` has come, and leaves it to be read."""
+        deadline = time.monotonic() + PATIENCE
+        while mark not in self.socket.recv(1 << 20, socket.MSG_PEEK):
+            assert time.monotonic() < deadline, f"{mark!r} did not come"
+            time.sleep(0.001)
 
     def leave(self) -> None:
         self.socket.close()

@@ -94,16 +94,21 @@ async def _relay_stream_untouched(call: Call, caller: Caller, step: Step, respon
     assert call.peek is not None and call.route is not None
     await _check_stream(call, step, response)
     tap = step.protocol.tap(call.peek, call.route)
+    held = b""
     try:
         while data := await _chunk(call, step, response):
-            out = tap.feed(data)
+            if call.route.array and not held and not caller.started and data.lstrip()[:1] not in (b"[", b""):
+                await _no_array(call, step, response, data)
+            out = held + tap.feed(data)
             if tap.failed is not None:
                 if not caller.started:
                     raise tap.failed
                 out = call.snapshot.redactor(out)
-            if out:
+            # A JSON array that is no answer is only known by what is in it.
+            held = out if call.route.array and not tap.started else b""
+            if out and not held:
                 await _pass_on(call, caller, content_type(response), out)
-        out = tap.end()
+        out = b"" if held else tap.end()
         if out:
             await _pass_on(call, caller, content_type(response), out)
         if not tap.finished and tap.failed is None:
@@ -161,6 +166,8 @@ async def _relay_stream_translated(call: Call, caller: Caller, step: Step, respo
         conceal(error, call.snapshot.redactor)
         call.error = error.code
         await caller.write(writer.fail(error))
+    finally:
+        call.usage = call.usage if ended else reader.usage or call.usage
     await caller.finish()
 
 
@@ -208,6 +215,12 @@ def content_type(response: IncomingResponse) -> bytes:
         if name == b"content-type":
             return value
     return _JSON
+
+
+async def _no_array(call: Call, step: Step, response: IncomingResponse, begun: bytes) -> None:
+    """Something else where the vendor was to stream an array: perhaps an error, which stands alone."""
+    step.protocol.read_usage(begun + await _whole(call, step, response))
+    raise UpstreamBroken(f"The provider {step.target.provider!r} sent something other than a stream.")
 
 
 async def _check_stream(call: Call, step: Step, response: IncomingResponse) -> None:

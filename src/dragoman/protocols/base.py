@@ -75,6 +75,11 @@ class StreamReader(Interface):
         """The vendor closed the stream in good order. Raises UpstreamBroken when the answer was not finished."""
         ...
 
+    @property
+    def usage(self) -> Usage | None:
+        """The last counts of a stream that was cut; None where its events have told them."""
+        ...
+
 
 class StreamWriter(Interface):
     """Writes a stream for the caller. Whatever order it is called in, the bytes joined are a valid stream."""

@@ -148,6 +148,7 @@ def read_usage(body: bytes) -> Usage | None:
     if answer.candidates is not UNSET and answer.error is UNSET and answer.usageMetadata is not UNSET:
         return read_counts(decode(bytes(answer.usageMetadata)))
     value = answer_in(body)
-    if not any(name in value for name in ("candidates", "promptFeedback", "totalTokens")):
+    candidates = value.get("candidates")
+    if not (isinstance(candidates, list) or "promptFeedback" in value or "totalTokens" in value):
         raise UpstreamBroken("The upstream answered without a candidate.")
     return read_counts(value.get("usageMetadata"))

@@ -31,7 +31,7 @@ class Tap:
     def __init__(self, route: Route) -> None:
         self._array = ArraySplitter() if route.array else None
         self._events = EventSplitter()
-        self._held = b""
+        self._held: list[bytes] = []
         self._begun = False
         self._separated = False  # whether what went on ends in a comma
         self._counts: bytes | None = None
@@ -64,21 +64,25 @@ class Tap:
         return b"".join(events)
 
     def _feed_array(self, data: bytes, array: ArraySplitter) -> bytes:
-        held = self._held + data
+        self._held.append(data)
+        fed = array.size + len(data)
         for element in array.feed(data):
             self._begun = True
             self._watch(element)
-        whole = len(held) - len(array.pending)
-        self._held = held[whole:]
+        if array.size == fed:
+            return b""
+        held = b"".join(self._held)
+        whole = len(held) - array.size
+        self._held = [held[whole:]]
         passed = held[:whole]
-        if passed:
-            self._separated = passed.rstrip().endswith(b",")
+        self._separated = passed.rstrip().endswith(b",")
         return passed
 
     def end(self) -> bytes:
         """The vendor closed the stream: an event without its blank line is whole if it is JSON."""
         if self._array is not None:
-            rest, self._held = self._held, b""
+            rest = b"".join(self._held)
+            self._held.clear()
             return rest if self._array.closed else b""
         rest = self._events.pending
         if not rest.strip():

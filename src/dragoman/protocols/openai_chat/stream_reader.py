@@ -28,6 +28,7 @@ from dragoman.ir import (
     ToolCallDelta,
     ToolCallStarted,
     UpstreamBroken,
+    Usage,
     UsageReported,
 )
 from dragoman.protocols.openai_chat import names
@@ -105,6 +106,10 @@ class ChatStreamReader:
         self._started = False
         self._done = False
         self._failed = False
+
+    @property
+    def usage(self) -> Usage | None:
+        return None  # told by events as soon as it comes
 
     def feed(self, data: bytes) -> list[Event]:
         events: list[Event] = []

@@ -38,10 +38,16 @@ class ChatTap:
         return b"".join([event for event in events if not self._withhold(event)])
 
     def end(self) -> bytes:
+        """The vendor closed the stream: an event without its blank line is whole if it is JSON or the end mark."""
         rest = self._splitter.pending
-        if not rest or self._withhold(rest + b"\n\n"):
-            return b""
-        return rest
+        event = rest.rstrip(b"\r\n") + b"\n\n"
+        body = payload(event).strip()
+        if body and body != b"[DONE]":
+            try:
+                _decode_any(body)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return b""  # cut off; what follows must not be glued to it
+        return b"" if not body or self._withhold(event) else event
 
     def fail(self, error: DragomanError) -> bytes:
         return event_of(error)
