@@ -63,8 +63,8 @@ class Gateway:
         self.process = subprocess.Popen(
             (DRAGOMAN, "serve", "--port", "0", "--data", str(data), *given, *arguments),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             env={**inherited, "DRAGOMAN_ROOT_KEY": self.key, **(environment or {})},
             cwd=data,
             start_new_session=True,
@@ -138,8 +138,8 @@ class Gateway:
             self.process.wait(10.0)
             raise AssertionError(f"the gateway did not end when told to:\n{self.text}") from None
         finally:
-            assert self.process.stderr is not None
-            self.process.stderr.close()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
 
     # --- asking it
 
@@ -178,8 +178,8 @@ class Gateway:
     # --- inside
 
     def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
             with self._news:
                 self._lines.append(line.decode(errors="replace"))
                 self._news.notify_all()

@@ -15,6 +15,7 @@ import click
 from dragoman.config import ConfigError, Loaded, load
 
 if TYPE_CHECKING:
+    from dragoman.local.supervise import LocalModel
     from dragoman.server.supervisor import Supervisor
 
 
@@ -76,43 +77,42 @@ def command(config: Path | None, host: str | None, port: int | None, workers: in
 
 async def greet(supervisor: Supervisor) -> None:
     """Tells the operator where we are and how to ask, once a pasted request would be answered."""
-    loaded = supervisor._loaded
+    from dragoman.cli.likely_model import likely_model
+
+    loaded = supervisor.loaded
     settings = supervisor.settings
     url = base_url(settings.server.host, supervisor.port, tls=settings.server.tls is not None)
     key = supervisor.key
     assert key is not None
-    say = Talk()
-    model = next((name for name in settings.models), None) or "MODEL"
+    model = likely_model(settings) or "MODEL"
     if loaded.demo and supervisor.local is not None:
-        say(f"Dragoman listens on {url}; the built-in model is on its way.")
-        await _watch_local(supervisor, say)
+        _say(f"Dragoman listens on {url}; the built-in model is on its way.")
+        await _watch_local(supervisor.local)
         model = "smollm2-135m"
     else:
-        say(f"Dragoman listens on {url}")
+        _say(f"Dragoman listens on {url}")
     if key.made is not None:
-        say("")
-        say(f"  Root key (shown this once, keep it): {key.made}")
-    say("")
-    say(f"  Gateway   {url}/v1   (OpenAI SDKs)   {url}   (Google's SDKs)")
-    say(f"  Models    {url}/v1/models")
+        _say("")
+        _say(f"  Root key (shown this once, keep it): {key.made}")
+    _say("")
+    _say(f"  Gateway   {url}/v1   (OpenAI SDKs)   {url}   (Google's SDKs)")
+    _say(f"  Models    {url}/v1/models")
     if not loaded.demo:
         vendors = ", ".join(name for name, provider in settings.providers.items() if "local" not in provider.protocols)
-        say(f"  Providers {vendors or 'none but the built-in model'}")
-        if model == "MODEL":
-            model = await _a_model(settings)
+        _say(f"  Providers {vendors or 'none but the built-in model'}")
     else:
-        say(
+        _say(
             "  No vendor's key is set, so the built-in model answers under every name (set GEMINI_API_KEY, OPENAI_API_KEY"
         )
-        say("  or ARK_API_KEY, or write a dragoman.yaml with `dragoman init`).")
-    say("")
-    say("Try it:")
-    say("")
+        _say("  or ARK_API_KEY, or write a dragoman.yaml with `dragoman init`).")
+    _say("")
+    _say("Try it:")
+    _say("")
     credential = key.made or (supervisor.trial_key if loaded.demo else None) or "$DRAGOMAN_ROOT_KEY"
     if credential == "$DRAGOMAN_ROOT_KEY" and key.given is None:
-        say("  (with the root key that the first start showed in DRAGOMAN_ROOT_KEY)")
-    say(curl(url, credential, model, insecure=settings.server.tls is not None))
-    say("")
+        _say("  (with the root key that the first start showed in DRAGOMAN_ROOT_KEY)")
+    _say(curl(url, credential, model, insecure=settings.server.tls is not None))
+    _say("")
 
 
 def base_url(host: str, port: int, *, tls: bool) -> str:
@@ -132,63 +132,21 @@ def curl(url: str, credential: str, model: str, *, insecure: bool = False) -> st
     )
 
 
-async def _a_model(settings: object) -> str:
-    """A name that a request may use without asking the vendor: the first that is no pattern."""
-    from dragoman.catalog.directory import is_pattern
-
-    examples = {
-        "gemini-*": "gemini-2.5-flash",
-        "gpt-*": "gpt-5.4-mini",
-        "claude-*": "claude-opus-4-6",
-        "doubao-*": "doubao-seed-1-8-251228",
-    }
-    for provider in settings.providers.values():  # type: ignore[attr-defined]
-        if "local" in provider.protocols:
-            continue
-        for pattern in provider.models:
-            if not is_pattern(pattern):
-                return str(pattern)
-            if pattern in examples:
-                return examples[pattern]
-    return "smollm2-135m"
+def _say(line: str) -> None:
+    # What the operator asked for, on stdout; the log goes to stderr.
+    click.echo(line)
 
 
-class Talk:
-    """Lines for the operator, on stderr; a bar where that is a terminal."""
-
-    def __init__(self) -> None:
-        self.terminal = sys.stderr.isatty()
-
-    def __call__(self, line: str) -> None:
-        click.echo(line, err=True)
-
-    def bar(self, text: str) -> None:
-        if self.terminal:
-            click.echo(f"\r\x1b[K{text}", err=True, nl=False)
-
-    def clear(self) -> None:
-        if self.terminal:
-            click.echo("\r\x1b[K", err=True, nl=False)
-
-
-async def _watch_local(supervisor: Supervisor, say: Talk) -> None:
-    """Until the built-in model answers or has failed; a bar meanwhile, or a line for each quarter of the download."""
+async def _watch_local(local: LocalModel) -> None:
+    """Until the built-in model answers or has failed; a bar while it is fetched."""
+    from dragoman.cli.progress import Bar
     from dragoman.local.supervise import State
 
-    local = supervisor.local
-    assert local is not None
-    told = -1
+    bar = Bar("  fetching the model")
     while local.state not in (State.READY, State.FAILED):
-        if local.pulled is not None and local.pulled[1]:
-            done, total = local.pulled
-            say.bar(f"  fetching the model: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
-            quarter = done * 4 // total
-            if not say.terminal and quarter > told:
-                told = quarter
-                say(f"  fetching the model: {quarter * 25} %")
-        elif local.state is State.STARTING:
-            say.bar("  loading the model")
+        if local.pulled is not None:
+            bar(*local.pulled)
         await asyncio.sleep(0.05)
-    say.clear()
+    bar.close()
     if local.state is State.FAILED:
-        say(f"The built-in model does not run: {local.reason}")
+        _say(f"The built-in model does not run: {local.reason}")

@@ -57,7 +57,7 @@ class Supervisor:
 
     def __init__(self, load: Any, loaded: Loaded, environment: Mapping[str, str]) -> None:
         self._load = load
-        self._loaded = loaded
+        self.loaded = loaded
         self._environment = environment
         self.settings: Settings = loaded.settings
         self.key: RootKey | None = None
@@ -86,7 +86,7 @@ class Supervisor:
         try:
             count = self.settings.server.workers
             self._keepers = [asyncio.create_task(self._keep_worker(), name=f"worker-{n}") for n in range(count)]
-            if self._loaded.demo and self.local is not None:
+            if self.loaded.demo and self.local is not None:
                 await self.local.start()
             self._spawn(self._watch())
             self._spawn(self._compact())
@@ -113,7 +113,7 @@ class Supervisor:
         self._listener = listen(settings.server.host, settings.server.port)
         self.port = self._listener.getsockname()[1]
         self._directory = Path(tempfile.mkdtemp(prefix="dragoman-"))
-        if self._loaded.demo:
+        if self.loaded.demo:
             # The demo's model costs nobody money; a key for it may be shown at each start, and ends with the process.
             self.trial_key = new_key("dgm_try_")
         if any("local" in provider.protocols for provider in settings.providers.values()):
@@ -178,7 +178,7 @@ class Supervisor:
         assert self.key is not None
         return {
             "settings": self.settings.dump_secret_json().decode(),
-            "demo": self._loaded.demo,
+            "demo": self.loaded.demo,
             "root_key": self.key.digest.hex(),
             "trial_key": digest(self.trial_key.encode()).hex() if self.trial_key else None,
             "local": self._local_message(),
@@ -252,7 +252,7 @@ class Supervisor:
                     "error": {"message": f"The configuration could not be read: {error}", "type": "server_error"}
                 }
             restart = _needs_restart(self.settings, loaded.settings)
-            self._loaded, self.settings = loaded, loaded.settings
+            self.loaded, self.settings = loaded, loaded.settings
             self._applied_at = time.time()
             for worker in self._workers:
                 worker.channel.send("settings", **self._settings_message())
@@ -261,7 +261,7 @@ class Supervisor:
 
     async def _watch(self) -> None:
         """Reloads when the file changes. A file that is being written is looked at again once it has come to rest."""
-        path = self._loaded.path
+        path = self.loaded.path
         if path is None:
             return
         applied = seen = fingerprint(path)
