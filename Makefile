@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
+# The pages against the code; what they show is executed by `make test`.
+DOCS_TRUE := tests/docs/test_pages.py tests/config/test_config_schema.py tests/cli/test_cli_docs.py tests/observe/test_observe_docs.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev serve test check format bench lock clean
@@ -40,6 +42,10 @@ check: $(VENV)/.dev ## format, lint, types, import directions, docs-are-true
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q $(DOCS_TRUE)
+
+bench: $(VENV)/.dev ## the benchmarks, each beside nginx in the same run; needs nginx and wrk; ARGS="--quick" for a short look
+	$(BIN)/python bench/run.py $(ARGS)
 
 format: $(VENV)/.dev ## rewrite the sources in the house's format
 	$(BIN)/ruff format .
