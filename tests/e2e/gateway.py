@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 # Nothing here takes so long; it only keeps a broken gateway from hanging the run.
-PATIENCE = 30.0
+PATIENCE = 60.0
 DRAGOMAN = str(Path(sys.executable).with_name("dragoman"))
 _LISTENS = re.compile(r"listens on (https?://\S+?);?(?:\s|$)")
 

@@ -103,7 +103,7 @@ def test_openai_json_mode(local_openai: openai.OpenAI) -> None:
         model=MODEL,
         messages=[{"role": "user", "content": "A user with name and age, as short JSON."}],
         response_format={"type": "json_object"},
-        max_tokens=120,
+        max_tokens=64,
         temperature=0,
     )
     if answer.choices[0].finish_reason == "stop":
@@ -182,7 +182,7 @@ def test_javascript(node_modules: Path, demo: Gateway) -> None:
         env=node_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)

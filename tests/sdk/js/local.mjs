@@ -2,7 +2,7 @@
 import OpenAI from "openai";
 
 const [baseURL, apiKey, model] = process.argv.slice(2);
-const client = new OpenAI({ baseURL, apiKey, maxRetries: 0, timeout: 30_000 });
+const client = new OpenAI({ baseURL, apiKey, maxRetries: 0, timeout: 120_000 });
 const ask = {
   model,
   messages: [{ role: "user", content: "Name one colour of the rainbow." }],
