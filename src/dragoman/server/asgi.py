@@ -8,7 +8,7 @@ from typing import Any
 
 from dragoman.ir import BadRequest, RequestTimeout, TooLarge
 from dragoman.protocols.base import Headers
-from dragoman.server.http import GARBLED
+from dragoman.server.http import GARBLED, WHOLE
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -81,8 +81,11 @@ class AsgiCaller:
         return body
 
     async def _next(self, timeout: float) -> MutableMapping[str, Any]:
-        async with _deadline(timeout):
+        if WHOLE in self._scope:
             message = await self._receive()
+        else:
+            async with _deadline(timeout):
+                message = await self._receive()
         if message["type"] == "http.disconnect":
             raise asyncio.CancelledError("the caller left")
         return message

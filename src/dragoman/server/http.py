@@ -25,6 +25,8 @@ from dragoman.protocols.known import PROTOCOLS
 TASK = "dragoman.task"
 # Set where a request's body stopped being HTTP on its way.
 GARBLED = "dragoman.garbled"
+# Set where a request's body is all here, so that nothing of it need be waited for.
+WHOLE = "dragoman.whole"
 
 MAX_HEAD = 64 * 1024  # bytes
 _HEAD_SECONDS = 30.0
@@ -129,6 +131,9 @@ class CallerConnection(HttpToolsProtocol):
             return
         self._in_head = True
         self._room = MAX_HEAD
+        cycle: Any = self.cycle
+        if cycle is not None:
+            cycle.scope[WHOLE] = True
         super().on_message_complete()
 
     def _garbage(self) -> None:
