@@ -36,7 +36,7 @@ def wait_until(condition: Callable[[], Any], what: str = "", patience: float = P
 
 
 class Gateway:
-    """A running gateway. `base_url` has no path; `key` is the root key; `text` is all that it wrote, the log and the words for the operator."""
+    """A running gateway. `base_url` has no path; `key` is the root key; `text` is all that it wrote, log and talk."""
 
     def __init__(
         self,
