@@ -45,7 +45,7 @@ check: $(VENV)/.dev ## format, lint, types, import directions, docs-are-true
 	$(BIN)/python -m pytest -q $(DOCS_TRUE)
 
 bench: $(VENV)/.dev ## the benchmarks, each beside nginx in the same run; needs nginx and wrk; ARGS="--quick" for a short look
-	$(BIN)/python bench/run.py $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 format: $(VENV)/.dev ## rewrite the sources in the house's format
 	$(BIN)/ruff format .
