@@ -60,6 +60,7 @@ class Supervisor:
         self.loaded = loaded
         self._environment = environment
         self.settings: Settings = loaded.settings
+        self._begun_with: Settings = loaded.settings
         self.key: RootKey | None = None
         self.trial_key: str | None = None
         self.local: LocalModel | None = None
@@ -116,10 +117,15 @@ class Supervisor:
         if self.loaded.demo:
             # The demo's model costs nobody money; a key for it may be shown at each start, and ends with the process.
             self.trial_key = new_key("dgm_try_")
-        if any("local" in provider.protocols for provider in settings.providers.values()):
+        self._make_local()
+
+    def _make_local(self) -> None:
+        """Where a provider is the built-in model; it is started when the first request for it comes."""
+        settings = self._begun_with
+        if self.local is None and any("local" in p.protocols for p in self.settings.providers.values()):
             threads = settings.local.threads or os.cpu_count() or 2
             self.local = LocalModel(
-                functools.partial(pull, LOCAL_MODEL, data),
+                functools.partial(pull, LOCAL_MODEL, settings.data),
                 parallel=settings.local.parallel,
                 context=settings.local.context,
                 threads=threads,
@@ -251,8 +257,9 @@ class Supervisor:
                 return 500, {
                     "error": {"message": f"The configuration could not be read: {error}", "type": "server_error"}
                 }
-            restart = _needs_restart(self.settings, loaded.settings)
+            restart = _needs_restart(self._begun_with, loaded.settings)
             self.loaded, self.settings = loaded, loaded.settings
+            self._make_local()
             self._applied_at = time.time()
             for worker in self._workers:
                 worker.channel.send("settings", **self._settings_message())
