@@ -34,14 +34,17 @@ def turns(text: str = "hi", **more: Any) -> dict[str, Any]:
     return {"contents": [{"role": "user", "parts": [{"text": text}]}], **more}
 
 
+# Lines of the log that are due. They are looked at in the end: each comes some milliseconds later.
+_due: list[tuple[Gateway, str, int]] = []
+
+
 def refused(gateway: Gateway, asked: Asked, protocol: str, status: int) -> dict[str, Any]:
-    """The error told, once it is known to be well told and logged under the id that the answer carries."""
+    """The error told, once it is known to be well told. It must be logged under the id that the answer carries."""
     found, headers, body = asked
     assert found == status, body
     assert headers["content-type"].startswith("application/json")
     error = check_error(protocol, status, body)
-    line = gateway.entry(headers["x-request-id"])
-    assert line["status"] == status
+    _due.append((gateway, headers["x-request-id"], status))
     return error
 
 
@@ -570,6 +573,17 @@ def test_a_request_in_single_bytes(relay: Gateway) -> None:
 
 
 # --- nothing of it is our failure
+
+
+def test_every_refusal_left_a_line(relay: Gateway, narrow: Gateway) -> None:
+    for gateway in (relay, narrow):
+        due = {request_id: status for asked, request_id, status in _due if asked is gateway}
+        if due:
+            gateway.entry(list(due)[-1])
+        lines = {
+            line["request_id"]: line["status"] for line in gateway.log if "request_id" in line and "status" in line
+        }
+        assert {request_id: lines.get(request_id) for request_id in due} == due
 
 
 def test_no_caller_made_us_fail(relay: Gateway, narrow: Gateway) -> None:
