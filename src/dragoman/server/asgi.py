@@ -8,7 +8,7 @@ from typing import Any
 
 from dragoman.ir import BadRequest, RequestTimeout, TooLarge
 from dragoman.protocols.base import Headers
-from dragoman.server.http import GARBLED, WHOLE
+from dragoman.server.http import AT_ONCE, GARBLED, WHOLE
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -99,6 +99,9 @@ class AsgiCaller:
             headers.append((b"connection", b"close"))
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            return
+        at_once = self._scope.get(AT_ONCE)
+        if at_once is not None and at_once(status, headers, body):
             return
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
