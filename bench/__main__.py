@@ -1,6 +1,6 @@
 """`make bench`: Dragoman beside nginx on this machine, figure by figure, against the targets.
 
-python -m bench                      all cases, about ten minutes
+python -m bench                      all cases, about twelve minutes
 python -m bench --quick chat         one case, a second a round
 python -m bench --full --write       a million requests for memory; rewrites docs/performance.md
 """

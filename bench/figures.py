@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from statistics import median
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
     """The nearest rank, of at least one value."""
     ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, max(0, round(len(ranked) * percent / 100 + 0.5) - 1))]
+    return ranked[max(0, ceil(len(ranked) * percent / 100) - 1)]
 
 
 @dataclass(frozen=True)
