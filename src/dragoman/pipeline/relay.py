@@ -22,6 +22,7 @@ from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.choose import Step
 from dragoman.pipeline.closing import CLOSING, shutting_down
 from dragoman.pipeline.conceal import conceal
+from dragoman.pipeline.substance import check_answer, check_first_events
 from dragoman.protocols.base import Headers, Stamp, StreamWriter
 from dragoman.upstream.base import IncomingResponse
 from dragoman.upstream.errors import TransportError
@@ -79,6 +80,7 @@ async def _relay_whole(call: Call, caller: Caller, step: Step, response: Incomin
     else:
         neutral = step.protocol.read_response(body)
         call.usage = neutral.usage
+        check_answer(neutral, step.target.provider)
         assert call.protocol is not None and call.request is not None
         losses = Losses(call.protocol.spelling)
         answer = call.protocol.write_response(neutral, call.request, stamp(call, neutral.model), losses)
@@ -147,6 +149,7 @@ async def _relay_stream_translated(call: Call, caller: Caller, step: Step, respo
             if failed is not None and not caller.started:
                 raise failed
             if writer is None:
+                check_first_events(events, step.target.provider)
                 writer = _writer(call, events, step)
             out = writer.write(events)
             if failed is not None:

@@ -1,0 +1,41 @@
+"""Whether an answer says anything: a success that is empty because the vendor's model went wrong is an error in disguise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dragoman.ir import Event, Finish, Finished, Response, Started, UpstreamBroken, UsageReported
+
+# A natural end, the token limit and a refusal are answers, empty as they may be; these are not.
+_WENT_WRONG = frozenset({"malformed_call", "no_media", "other"})
+
+
+def check_answer(response: Response, provider: str) -> None:
+    """Raises UpstreamBroken where every candidate is empty and went wrong."""
+    if not response.candidates or response.block is not None:
+        return
+    for candidate in response.candidates:
+        if candidate.parts or candidate.finish is None or candidate.finish.reason not in _WENT_WRONG:
+            return
+    finish = response.candidates[0].finish
+    assert finish is not None
+    raise _empty(finish, provider)
+
+
+def check_first_events(events: Sequence[Event], provider: str) -> None:
+    """The same for the first events of a stream: raises where they are its whole answer and that is none."""
+    finish: Finish | None = None
+    for event in events:
+        if isinstance(event, Finished):
+            if event.finish.reason not in _WENT_WRONG:
+                return
+            finish = event.finish
+        elif not isinstance(event, Started | UsageReported):
+            return
+    if finish is not None:
+        raise _empty(finish, provider)
+
+
+def _empty(finish: Finish, provider: str) -> UpstreamBroken:
+    words = ": ".join(word for word in (finish.native or finish.reason, finish.message) if word)
+    return UpstreamBroken(f"The provider {provider!r} ended without an answer ({words}).", code="empty_answer")
