@@ -88,12 +88,14 @@ def main() -> int:
         print(report.plain(results))
     if status == 0 and found.write:
         date = datetime.datetime.now(datetime.UTC).date().isoformat()
-        report.write(ROOT, results, about, date=date, command=" ".join(["make bench", *_shown(given)]))
+        report.write(ROOT, results, about, date=date, command=shown(given))
     return status
 
 
-def _shown(given: list[str]) -> list[str]:
-    return [f'ARGS="{" ".join(given)}"'] if given else []
+def shown(given: list[str]) -> str:
+    """The command as anybody would give it: where logs were kept is nobody's business."""
+    kept = [word for n, word in enumerate(given) if not word.startswith("--keep") and given[n - 1 : n] != ["--keep"]]
+    return f'make bench ARGS="{" ".join(kept)}"' if kept else "make bench"
 
 
 def say(line: str) -> None:

@@ -144,3 +144,8 @@ def test_every_case_has_a_name_and_only_they_do():
         command.arguments(["nonesuch"])
     with pytest.raises(SystemExit):
         command.arguments(["--write", "chat"])
+
+
+def test_the_command_on_the_page_names_no_folder():
+    assert command.shown([]) == "make bench"
+    assert command.shown(["--keep", "/x", "--full", "--keep=/y"]) == 'make bench ARGS="--full"'
