@@ -35,6 +35,7 @@ AT_ONCE = "dragoman.at_once"
 MAX_HEAD = 64 * 1024  # bytes
 _HEAD_SECONDS = 30.0
 _LINGER_SECONDS = 2.0
+_MOST_WAITING = 8  # pipelined requests
 
 _log = structlog.get_logger(__name__)
 
@@ -130,6 +131,9 @@ class CallerConnection(HttpToolsProtocol):
         self._in_head = False
         self._stop_timer()
         super().on_headers_complete()
+        if self.pipeline and len(self.pipeline) <= _MOST_WAITING:
+            # uvicorn stops reading while a request waits behind another, and would not notice that both were left.
+            self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():

@@ -1,0 +1,163 @@
+"""Heads are bounded in time and size, whoever leaves is noticed, and no two answers are mixed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from dragoman.server.http import MAX_HEAD, CallerConnection
+
+PATIENCE = 10.0
+
+
+class Quick(CallerConnection):
+    head_seconds = 0.1
+
+
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with the length of the body."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    told = b"%s %d" % (scope["path"].encode(), len(body))
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(told))]})
+    await send({"type": "http.response.body", "body": told})
+
+
+async def talk(port: int, *pieces: bytes, eof: bool = False) -> bytes:
+    """All that comes back until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        if eof:
+            writer.write_eof()
+        async with asyncio.timeout(PATIENCE):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+def told(answer: bytes) -> tuple[int, Any]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+async def test_a_head_that_does_not_come_is_given_up(serve: Any) -> None:
+    async with serve(hello, Quick) as port:
+        status, error = told(await talk(port, b"GET / HTTP/1.1\r\nhost:"))
+        assert (status, error["error"]["code"]) == (408, "request_timeout")
+        status, error = told(await talk(port, b"GET /v1beta/models HTTP/1.1\r\nhost:"))
+        assert (status, error["error"]["status"]) == (408, "DEADLINE_EXCEEDED")
+
+
+async def test_a_connection_on_which_nothing_is_asked_is_closed(serve: Any) -> None:
+    async with serve(hello, Quick) as port:
+        assert await talk(port) == b""
+
+
+async def test_the_second_head_has_its_time_too(serve: Any) -> None:
+    async with serve(hello, Quick) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /a HTTP/1.1\r\n\r\n")
+        assert (await reader.readuntil(b"/a 0")).startswith(b"HTTP/1.1 200")
+        writer.write(b"GET /b HTTP/1.1\r\nx")
+        async with asyncio.timeout(PATIENCE):
+            status, _ = told(await reader.read())
+        assert status == 408
+        writer.close()
+
+
+async def test_a_slow_body_is_not_a_slow_head(serve: Any) -> None:
+    async with serve(hello, Quick) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /a HTTP/1.1\r\ncontent-length: 2\r\nconnection: close\r\n\r\n1")
+        await asyncio.sleep(3 * Quick.head_seconds)
+        writer.write(b"2")
+        assert (await reader.read()).endswith(b"/a 2")
+        writer.close()
+
+
+@pytest.mark.parametrize("size", [1, 100, 4096, MAX_HEAD, 10 * MAX_HEAD])
+async def test_the_bound_of_a_head_does_not_hang_on_its_pieces(serve: Any, size: int) -> None:
+    start, end = b"GET /a HTTP/1.1\r\nconnection: close\r\nx: ", b"\r\n\r\n"
+    room = MAX_HEAD - len(start) - len(end)
+    if size == 1:  # only around the bound, else it takes long
+        fit, over = ([start + b"x" * (room - 50), *[b"x"] * n, *[b"\r", b"\n"] * 2] for n in (50, 51))
+    else:
+        fit, over = (
+            [data[at : at + size] for at in range(0, len(data), size)]
+            for data in (start + b"x" * room + end, start + b"x" * (room + 1) + end)
+        )
+    async with serve(hello) as port:
+        assert (await talk(port, *fit)).endswith(b"/a 0")
+        status, error = told(await talk(port, *over))
+        assert (status, error["error"]["code"]) == (431, "headers_too_large")
+
+
+async def test_a_body_behind_a_long_head_is_body(serve: Any) -> None:
+    head = b"POST /a HTTP/1.1\r\nconnection: close\r\ncontent-length: 200000\r\nx: " + b"x" * 60_000 + b"\r\n\r\n"
+    async with serve(hello) as port:
+        assert (await talk(port, head + b"y" * 200_000)).endswith(b"/a 200000")
+
+
+async def test_every_request_of_a_connection_has_the_whole_room(serve: Any) -> None:
+    request = b"GET /a HTTP/1.1\r\nx: " + b"x" * 50_000 + b"\r\n\r\n"
+    async with serve(hello) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(5):
+            writer.write(request)
+            await reader.readuntil(b"/a 0")
+        writer.close()
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_an_offer_to_upgrade_is_declined_however_it_comes(serve: Any, size: int) -> None:
+    offer = b"POST /%d HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\ncontent-length: 5\r\n\r\nhello"
+    data = offer % 1 + offer % 2 + b"GET /3 HTTP/1.1\r\nconnection: close\r\n\r\n"
+    async with serve(hello) as port:
+        answer = await talk(port, *(data[at : at + size] for at in range(0, len(data), size)))
+    assert [answer.count(b"/%d %d" % found) for found in ((1, 5), (2, 5), (3, 0))] == [1, 1, 1]
+
+
+async def test_a_websocket_is_declined_and_a_tunnel_refused(serve: Any) -> None:
+    wish = b"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n"
+    async with serve(hello) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(wish)
+        await reader.readuntil(b"/ws 0")
+        writer.close()
+        status, _ = told(await talk(port, b"CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n"))
+        assert status == 400
+
+
+async def test_whoever_leaves_ends_the_request_that_runs_and_those_behind_it(serve: Any) -> None:
+    began = asyncio.Event()
+    ended = asyncio.Event()
+    paths = []
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        paths.append(scope["path"])
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.set()
+
+    async with serve(waits) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n")
+        async with asyncio.timeout(PATIENCE):
+            await began.wait()
+            writer.close()
+            await ended.wait()
+        await asyncio.sleep(0)
+    assert paths == ["/a"]
