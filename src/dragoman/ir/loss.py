@@ -28,29 +28,34 @@ class Spelling(Struct, frozen=True):
 
 
 class Losses:
-    """Collects the losses of one translation."""
+    """Collects the losses of one translation. `places` are the request's own, which win over the protocol's spelling."""
 
-    __slots__ = ("_spelling", "found")
+    __slots__ = ("_spelling", "found", "places")
 
     def __init__(self, spelling: Spelling) -> None:
         self._spelling = spelling
+        self.places: Mapping[str, str] | None = None
         self.found: list[Loss] = []
 
     def path(self, field: str) -> str:
         """Where the caller wrote the neutral `field`; the `param` of a BadRequest."""
+        if self.places is not None and field in self.places:
+            return self.places[field]
         return self._spelling.fields.get(field, field)
 
     def part_path(self, message: Message, number: int) -> str:
         """Where the caller wrote part `number` of `message`."""
+        if number < len(message.places):
+            return message.places[number]
         return message.origin + self._spelling.part.format(number)
 
     def add(self, field: str, why: str, *, harmless: bool = False) -> None:
         """Record that the neutral `field` could not be carried."""
-        self.found.append(Loss(self._spelling.fields.get(field, field), why, harmless))
+        self.found.append(Loss(self.path(field), why, harmless))
 
     def add_part(self, message: Message, number: int, why: str, *, harmless: bool = False) -> None:
         """Record that part `number` of `message` could not be carried."""
-        self.found.append(Loss(message.origin + self._spelling.part.format(number), why, harmless))
+        self.found.append(Loss(self.part_path(message, number), why, harmless))
 
     def add_path(self, path: str, why: str, *, harmless: bool = False) -> None:
         """Record a loss whose path is known already; an empty one is a reader's mark, of nothing that the caller wrote."""

@@ -13,13 +13,16 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 class Message(Struct, frozen=True):
     """One turn. Tool results are parts of a `user` turn. `system` stands here only in mid-conversation.
 
-    `origin` is the turn's place in the caller's own body (`contents[2]`, `messages[3]`), for naming losses and errors.
+    `origin` is the turn's place in the caller's own body (`contents[2]`, `messages[3]`), for naming losses and errors;
+    `places` are those of its parts, in their order, where the protocol keeps them elsewhere than its spelling says
+    (`messages[3].tool_calls[0]`).
     """
 
     role: Role
     parts: tuple[Part, ...]
     origin: str = ""
     name: str | None = None
+    places: tuple[str, ...] = ()
 
 
 class FunctionTool(Struct, frozen=True):
@@ -97,7 +100,8 @@ class Request(Struct, frozen=True):
     """One call for an answer.
 
     `model` is the name the caller used. `include_usage` says whether a streaming caller wants the final token counts
-    (protocols that always give them set it). `extras` holds whatever the neutral language has no word for.
+    (protocols that always give them set it). `extras` holds whatever the neutral language has no word for. `places` tells
+    where the caller wrote a neutral field (`reasoning.budget`) when it is not where the protocol's spelling says.
     """
 
     model: str
@@ -115,3 +119,4 @@ class Request(Struct, frozen=True):
     user: str | None = None
     service_tier: str | None = None
     extras: tuple[Extra, ...] = ()
+    places: dict[str, str] | None = None

@@ -97,7 +97,7 @@ def read_openai_shape(item: Object, path: str, unknown: list[Extra]) -> Tool:
         description=None if description is None else text(description, below(inside, "description")),
         parameters=None if parameters is None else plain_object(parameters, below(inside, "parameters")),
         strict=strict if isinstance(strict, bool) else None,
-        origin=path,
+        origin=inside,
     )
 
 

@@ -19,6 +19,7 @@ _CONFIG_EXTRAS = frozenset({"speechConfig", "imageConfig", "mediaResolution", "t
 
 def write_request(request: Request, model: str, profile: Profile, losses: Losses) -> Outgoing:
     body: Object = {}
+    losses.places = request.places
     messages = request.messages
     system = list(request.system)
     if messages and messages[0].role == "system":

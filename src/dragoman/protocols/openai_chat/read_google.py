@@ -36,10 +36,13 @@ def _thinking_config(draft: Draft, config: dict[str, Any], path: str) -> None:
         match name:
             case "include_thoughts" | "includeThoughts":
                 draft.include_thoughts = fields.flag(option, f"{path}.{name}")
+                draft.place("reasoning.include_thoughts", f"{path}.{name}")
             case "thinking_budget" | "thinkingBudget":
                 draft.budget = fields.integer(option, f"{path}.{name}")
+                draft.place("reasoning.budget", f"{path}.{name}")
             case "thinking_level" | "thinkingLevel":
                 draft.explicit = read_tools.read_effort(option, f"{path}.{name}")
+                draft.place("reasoning.effort", f"{path}.{name}")
             case _:
                 draft.extras.append(Extra("", name, option, f"{path}.{name}"))
 

@@ -43,7 +43,7 @@ _KNOWN = {
 class Conversation:
     """Gathers turns while the messages are read in order."""
 
-    __slots__ = ("_names", "_results", "_results_origin", "extras", "messages", "system")
+    __slots__ = ("_names", "_places", "_results", "extras", "messages", "system")
 
     def __init__(self) -> None:
         self.system: list[Text] = []
@@ -51,7 +51,7 @@ class Conversation:
         self.extras: list[Extra] = []
         self._names: dict[str, str] = {}  # a call's id -> its function's name
         self._results: list[ToolResult] = []
-        self._results_origin = ""
+        self._places: list[str] = []  # where each result stands
 
     def read(self, value: Any) -> None:
         if value is None:
@@ -85,6 +85,7 @@ class Conversation:
             raise fields.refuse(path, "an object", message)
         role = message.get("role")
         content = message.get("content")
+        places: tuple[str, ...] = ()
         if self._results and role != "tool" and role != "function":
             self._close_results()
         if role == "user":
@@ -93,7 +94,7 @@ class Conversation:
             else:
                 parts = self._content(content, f"{path}.content", required=True)
         elif role == "assistant":
-            parts = self._assistant(message, content, path)
+            parts, places = self._assistant(message, content, path)
         elif role == "system" or role == "developer":
             if type(content) is str:
                 parts = (Text(content),)
@@ -119,7 +120,7 @@ class Conversation:
         if len(message) > 2:
             self._leftovers(message, message["role"], path)
             name = fields.optional_text(message.get("name"), f"{path}.name")
-        self.messages.append(Message("system" if role == "developer" else role, parts, path, name))
+        self.messages.append(Message("system" if role == "developer" else role, parts, path, name, places))
 
     def _leftovers(self, message: dict[str, Any], role: str, path: str) -> None:
         known = _KNOWN[role]
@@ -139,38 +140,48 @@ class Conversation:
             raise fields.refuse(path, "a string or an array of content parts", content)
         return tuple(read_part(part, f"{path}[{number}]") for number, part in enumerate(content))
 
-    def _assistant(self, message: dict[str, Any], content: Any, path: str) -> tuple[Part, ...]:
-        parts: list[Part] = []
+    def _assistant(
+        self, message: dict[str, Any], content: Any, path: str
+    ) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+        """The parts of an assistant's message, and where each of them stands."""
+        placed: list[tuple[Part, str]] = []
         thought = message.get("reasoning_content")
+        held_in = "reasoning_content"
         if thought is None and type(message.get("reasoning")) is str:
-            thought = message["reasoning"]
+            held_in, thought = "reasoning", message["reasoning"]
         if thought:
-            parts.append(Thought(fields.text(thought, f"{path}.reasoning_content")))
+            at = f"{path}.{held_in}"
+            placed.append((Thought(fields.text(thought, at)), at))
         calls = message.get("tool_calls")
         legacy = message.get("function_call")
         if calls is not None and type(calls) is not list:
             raise fields.refuse(f"{path}.tool_calls", "an array", calls)
         said = self._content(content, f"{path}.content")
-        parts.extend(part for part in said if type(part) is not Text or part.text or len(said) > 1 or not calls)
+        for number, part in enumerate(said):
+            if type(part) is not Text or part.text or len(said) > 1 or not calls:
+                placed.append((part, f"{path}.content" if type(content) is str else f"{path}.content[{number}]"))
         if refusal := message.get("refusal"):
-            parts.append(Refusal(fields.text(refusal, f"{path}.refusal")))
+            at = f"{path}.refusal"
+            placed.append((Refusal(fields.text(refusal, at)), at))
         for number, image in enumerate(fields.array(message.get("images") or [], f"{path}.images")):
-            part = read_part(image, f"{path}.images[{number}]")
-            parts.append(part)
+            at = f"{path}.images[{number}]"
+            placed.append((read_part(image, at), at))
         if audio := message.get("audio"):
-            parts.append(Opaque("openai", {"audio": fields.table(audio, f"{path}.audio")}, "message.audio"))
+            at = f"{path}.audio"
+            placed.append((Opaque("openai", {"audio": fields.table(audio, at)}, "message.audio"), at))
         for number, call in enumerate(calls or ()):
-            parts.append(self._call(call, f"{path}.tool_calls[{number}]"))
+            at = f"{path}.tool_calls[{number}]"
+            placed.append((self._call(call, at), at))
         if legacy is not None:
             # The legacy form has no ids: its results name the function instead.
-            call = fields.table(legacy, f"{path}.function_call")
-            parts.append(_function_call(call, "", f"{path}.function_call", None))
+            at = f"{path}.function_call"
+            placed.append((_function_call(fields.table(legacy, at), "", at, None), at))
         signature = google_signature(message.get("extra_content"))
         if signature is not None:
-            _sign(parts, signature)
-        if content is None and not parts and "content" not in message:
+            _sign(placed, signature, f"{path}.extra_content")
+        if content is None and not placed and "content" not in message:
             raise fields.missing(f"{path}.content")
-        return tuple(parts)
+        return tuple([part for part, _ in placed]), tuple([at for _, at in placed])
 
     def _call(self, call: Any, path: str) -> ToolCall:
         if type(call) is not dict:
@@ -219,16 +230,16 @@ class Conversation:
                     raise fields.invalid(f"{path}.content[{number}]", "a tool message holds text.")
         if len(message) > 3:
             self._leftovers(message, role, path)
-        if not self._results:
-            self._results_origin = path
         result = "\n".join(texts) if len(texts) != 1 else texts[0]
+        self._places.append(path)
         self._results.append(
             ToolResult(id, name, result, is_json=_is_json(result), media=tuple(shown), extras=tuple(extras))
         )
 
     def _close_results(self) -> None:
-        self.messages.append(Message("user", tuple(self._results), self._results_origin))
+        self.messages.append(Message("user", tuple(self._results), self._places[0], places=tuple(self._places)))
         self._results.clear()
+        self._places.clear()
 
 
 def _function_call(function: dict[str, Any], id: str, path: str, signature: Signature | None) -> ToolCall:
@@ -262,12 +273,12 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _sign(parts: list[Part], signature: Signature) -> None:
+def _sign(placed: list[tuple[Part, str]], signature: Signature, path: str) -> None:
     """A message-level signature belongs to its text: the last one, or an empty one behind all else where it has none."""
-    for at in range(len(parts) - 1, -1, -1):
-        part = parts[at]
+    for number in range(len(placed) - 1, -1, -1):
+        part, at = placed[number]
         if type(part) is Text:
-            parts[at] = Text(part.text, signature, part.extras)
+            placed[number] = Text(part.text, signature, part.extras), at
             return
-    calls = next((at for at, part in enumerate(parts) if type(part) is ToolCall), len(parts))
-    parts.insert(calls, Text("", signature))
+    calls = next((number for number, (part, _) in enumerate(placed) if type(part) is ToolCall), len(placed))
+    placed.insert(calls, (Text("", signature), path))

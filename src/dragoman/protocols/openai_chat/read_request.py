@@ -54,6 +54,7 @@ def read_request(body: bytes) -> Request:
         draft.user,
         draft.service_tier,
         (*conversation.extras, *draft.extras),
+        draft.places,
     )
 
 
@@ -64,6 +65,8 @@ def _reasoning(draft: Draft) -> Reasoning | None:
         effort = draft.effort
         if effort is None:
             effort = draft.ark_thinking
+            if effort is not None:
+                draft.place("reasoning.effort", "thinking.type")
     if budget is not None:
         effort = None
     if effort is None and budget is None and draft.include_thoughts is None:
@@ -106,6 +109,7 @@ def _max_tokens(draft: Draft, value: Any, key: str) -> None:
         raise fields.invalid(key, f"expected a value >= 1, but got {whole} instead.")
     if key == "max_completion_tokens" or draft.sampling is None or "max_output_tokens" not in draft.sampling:
         draft.sample("max_output_tokens", whole)
+        draft.place("max_output_tokens", key)
 
 
 def _stop(draft: Draft, value: Any, key: str) -> None:
@@ -145,18 +149,19 @@ def _tools(draft: Draft, value: Any, key: str) -> None:
 
 def _functions(draft: Draft, value: Any, key: str) -> None:
     """The legacy form. That the caller spoke it is kept as an extra, since it is answered in its own form."""
-    listed = [{"type": "function", "function": function} for function in fields.array(value, key)]
-    draft.tools = (*draft.tools, *read_tools.read_tools(listed, key))
+    draft.tools = (*draft.tools, *read_tools.read_functions(value, key))
     draft.extras.append(Extra("openai", LEGACY, True, "", harmless=True))
 
 
 def _function_call(draft: Draft, value: Any, key: str) -> None:
     if draft.tool_choice is None:
         draft.tool_choice = read_tools.read_tool_choice(value, key)
+        draft.place("tool_choice", key)
 
 
 def _tool_choice(draft: Draft, value: Any, key: str) -> None:
     draft.tool_choice = read_tools.read_tool_choice(value)
+    draft.place("tool_choice", key)
 
 
 def _parallel(draft: Draft, value: Any, key: str) -> None:
@@ -173,6 +178,8 @@ def _format(draft: Draft, value: Any, key: str) -> None:
 
 def _effort(draft: Draft, value: Any, key: str) -> None:
     draft.effort = read_tools.read_effort(value, key)
+    if draft.explicit is None:
+        draft.place("reasoning.effort", key)
 
 
 def _openrouter_reasoning(draft: Draft, value: Any, key: str) -> None:
@@ -180,8 +187,11 @@ def _openrouter_reasoning(draft: Draft, value: Any, key: str) -> None:
     holder = fields.table(value, key)
     if holder.get("effort") is not None and draft.effort is None:
         draft.effort = read_tools.read_effort(holder["effort"], f"{key}.effort")
+        if draft.explicit is None:
+            draft.place("reasoning.effort", f"{key}.effort")
     elif holder.get("max_tokens") is not None:
         draft.budget = fields.integer(holder["max_tokens"], f"{key}.max_tokens")
+        draft.place("reasoning.budget", f"{key}.max_tokens")
 
 
 def _ark_thinking(draft: Draft, value: Any, key: str) -> None:
@@ -193,6 +203,7 @@ def _ark_thinking(draft: Draft, value: Any, key: str) -> None:
         case "enabled" | "auto":
             if (budget := holder.get("budget_tokens")) is not None:
                 draft.budget = fields.integer(budget, f"{key}.budget_tokens")
+                draft.place("reasoning.budget", f"{key}.budget_tokens")
             elif draft.budget is None:
                 draft.extras.append(Extra("openai", key, holder, key, harmless=True))
         case _:

@@ -38,6 +38,14 @@ def read_tools(value: Any, path: str = "tools") -> tuple[Tool, ...]:
     return tuple(_tool(tool, f"{path}[{number}]") for number, tool in enumerate(fields.array(value, path)))
 
 
+def read_functions(value: Any, path: str) -> tuple[Tool, ...]:
+    """The legacy `functions`, each a function without an envelope."""
+    return tuple(
+        _function(fields.table(function, f"{path}[{number}]"), f"{path}[{number}]", f"{path}[{number}]")
+        for number, function in enumerate(fields.array(value, path))
+    )
+
+
 def _tool(tool: Any, path: str) -> Tool:
     if type(tool) is not dict:
         raise fields.refuse(path, "an object", tool)
@@ -97,7 +105,7 @@ def _function(function: dict[str, Any], path: str, origin: str) -> Tool:
         description,
         None if parameters is None else fields.table(parameters, f"{path}.parameters"),
         None if strict is None else fields.flag(strict, f"{path}.strict"),
-        origin,
+        path,
     )
 
 

@@ -22,6 +22,7 @@ _FIXED = "The model reasons, and its sampling is fixed."
 
 def write_request(request: Request, model: str, profile: Profile, losses: Losses) -> Outgoing:
     """Raises BadRequest where the request cannot be carried at all."""
+    losses.places = request.places
     custom = custom_names(request)
     messages = write_messages(request, profile, losses, custom)
     body: Json = {"model": model, "messages": messages}
