@@ -11,6 +11,8 @@ from dragoman.ir import BadRequest, Extra
 from dragoman.wire.json import kind_of
 
 Object = dict[str, Any]
+# A field of these says nothing, so that nothing is lost without it.
+EMPTY: tuple[Any, ...] = (None, [], {})
 
 
 def invalid(path: str, problem: str) -> BadRequest:
@@ -37,8 +39,12 @@ def camel_deep(value: Any) -> Any:
     return value
 
 
-def members(value: Any, known: frozenset[str], path: str, unknown: list[Extra]) -> Object:
-    """The object's members by their camelCase names; those not in `known` are put into `unknown` as nobody's extras."""
+def members(
+    value: Any, known: frozenset[str], path: str, unknown: list[Extra], *, empty_speaks: bool = False
+) -> Object:
+    """The object's members by their camelCase names; those not in `known` are put into `unknown` as nobody's extras.
+
+    Empty ones say nothing and are left out, unless `empty_speaks`: `{"timeMachine": {}}` asks for a tool."""
     if value.__class__ is not dict:
         raise invalid(path, f"an object is wanted, not {kind_of(value)}")
     found: Object = {}
@@ -50,6 +56,8 @@ def members(value: Any, known: frozenset[str], path: str, unknown: list[Extra]) 
             if "_" in key:
                 name = camel(key)
             if name not in known:
+                if member in EMPTY and not empty_speaks:
+                    continue
                 unknown.append(Extra("", key, member, below(path, key)))
                 continue
         if name in found:

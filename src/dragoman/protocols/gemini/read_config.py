@@ -5,6 +5,7 @@ from typing import Any
 
 from dragoman.ir import BadRequest, Extra, OutputFormat, Reasoning, Sampling
 from dragoman.protocols.gemini.fields import (
+    EMPTY,
     Object,
     array,
     below,
@@ -76,7 +77,7 @@ class Config:
         modalities = get("responseModalities")
         self.modalities = () if modalities is None else _modalities(modalities, f"{path}.responseModalities")
         for name, held in config.items():
-            if name in _GEMINIS:
+            if name in _GEMINIS and held not in EMPTY:
                 whole = f"generationConfig.{name}"
                 self.extras.append(Extra("gemini", whole, camel_deep(held), below(path, name), _GEMINIS[name]))
 

@@ -24,6 +24,7 @@ from dragoman.ir import (
     ToolResult,
 )
 from dragoman.protocols.gemini.fields import (
+    EMPTY,
     array,
     below,
     boolean,
@@ -183,7 +184,7 @@ class Turns:
             [
                 Extra("gemini", name, camel_deep(part[name]), below(path, name), harmless=True)
                 for name in ("mediaResolution", "partMetadata", "videoMetadata")
-                if name in part
+                if part.get(name) not in EMPTY
             ]
         )
 

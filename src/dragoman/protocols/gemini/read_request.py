@@ -8,7 +8,7 @@ from typing import Any
 
 from dragoman.ir import BadRequest, Extra, OutputFormat, Reasoning, Request, Sampling, Tool, ToolChoice
 from dragoman.protocols.base import Route
-from dragoman.protocols.gemini.fields import below, camel_deep, members, plain_object, text
+from dragoman.protocols.gemini.fields import EMPTY, below, camel_deep, members, plain_object, text
 from dragoman.protocols.gemini.read_config import Config
 from dragoman.protocols.gemini.read_parts import Turns
 from dragoman.protocols.gemini.read_system import read_system
@@ -81,7 +81,7 @@ def read_request(body: bytes, route: Route) -> Request:
                 pass  # legal and ignored: the path names the model
             case "generateContentRequest":
                 unknown.append(Extra("", name, held, at))
-            case _:
+            case _ if held not in EMPTY:
                 kept = held if name == "labels" else camel_deep(held)
                 extras.append(Extra("gemini", name, kept, at, _GEMINIS[name]))
     if route.model is None:

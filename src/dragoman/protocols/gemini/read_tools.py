@@ -4,6 +4,7 @@ from typing import Any
 
 from dragoman.ir import BuiltinTool, Extra, FunctionTool, Tool, ToolChoice
 from dragoman.protocols.gemini.fields import (
+    EMPTY,
     Object,
     array,
     below,
@@ -59,7 +60,7 @@ def read_tools(value: Any, path: str, unknown: list[Extra]) -> tuple[Tool, ...]:
         if item.__class__ is dict and isinstance(item.get("type"), str):
             tools.append(read_openai_shape(item, at, unknown))
             continue
-        tool = members(item, _TOOL, at, unknown)
+        tool = members(item, _TOOL, at, unknown, empty_speaks=True)
         for name, held in tool.items():
             inside = below(at, name)
             if name == "functionDeclarations":
@@ -117,7 +118,7 @@ def _declaration(value: Any, path: str, unknown: list[Extra]) -> FunctionTool:
     extras = [
         Extra("gemini", name_, told[name_], below(path, name_), harmless=True)
         for name_ in ("response", "responseJsonSchema", "behavior")
-        if name_ in told
+        if told.get(name_) not in EMPTY
     ]
     return FunctionTool(
         name=name,
@@ -133,7 +134,7 @@ def read_tool_config(value: Any, path: str, unknown: list[Extra]) -> tuple[ToolC
     extras = [
         Extra("gemini", f"toolConfig.{name}", camel_deep(config[name]), below(path, name))
         for name in ("retrievalConfig", "includeServerSideToolInvocations")
-        if name in config
+        if config.get(name) not in EMPTY
     ]
     if "functionCallingConfig" not in config:
         return None, extras

@@ -6,6 +6,10 @@ from dragoman.ir import BadRequest
 from dragoman.wire.json import kind_of
 
 
+# A member of these says nothing, so that nothing is lost without it.
+EMPTY: tuple[Any, ...] = (None, [], {})
+
+
 def refuse(path: str, wanted: str, value: Any) -> BadRequest:
     return BadRequest(
         f"Invalid type for '{path}': expected {wanted}, but got {kind_of(value)} instead.",

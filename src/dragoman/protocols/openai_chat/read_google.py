@@ -15,7 +15,7 @@ def read_image_config(draft: Draft, value: Any, key: str) -> None:
 def read_google(draft: Draft, value: Any, key: str) -> None:
     for name, option in fields.table(value, key).items():
         path = f"{key}.{name}"
-        if option is None:
+        if option in fields.EMPTY:
             continue
         match name:
             case "thinking_config" | "thinkingConfig":
@@ -31,7 +31,7 @@ def read_google(draft: Draft, value: Any, key: str) -> None:
 
 def _thinking_config(draft: Draft, config: dict[str, Any], path: str) -> None:
     for name, option in config.items():
-        if option is None:
+        if option in fields.EMPTY:
             continue
         match name:
             case "include_thoughts" | "includeThoughts":

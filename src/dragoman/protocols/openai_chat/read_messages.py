@@ -125,7 +125,7 @@ class Conversation:
     def _leftovers(self, message: dict[str, Any], role: str, path: str) -> None:
         known = _KNOWN[role]
         for key, value in message.items():
-            if key not in known and value is not None:
+            if key not in known and value not in fields.EMPTY:
                 owner = HINTS.get(key)
                 self.extras.append(Extra("", key, value, f"{path}.{key}", harmless=owner is not None))
 
@@ -140,9 +140,7 @@ class Conversation:
             raise fields.refuse(path, "a string or an array of content parts", content)
         return tuple(read_part(part, f"{path}[{number}]") for number, part in enumerate(content))
 
-    def _assistant(
-        self, message: dict[str, Any], content: Any, path: str
-    ) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    def _assistant(self, message: dict[str, Any], content: Any, path: str) -> tuple[tuple[Part, ...], tuple[str, ...]]:
         """The parts of an assistant's message, and where each of them stands."""
         placed: list[tuple[Part, str]] = []
         thought = message.get("reasoning_content")

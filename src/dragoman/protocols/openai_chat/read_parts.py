@@ -118,5 +118,5 @@ def _part_extras(part: dict[str, Any], kind: Any, path: str) -> tuple[Extra, ...
     return tuple(
         Extra(HINTS.get(key, ""), key, value, f"{path}.{key}", harmless=key in HINTS)
         for key, value in part.items()
-        if key not in known and value is not None
+        if key not in known and value not in fields.EMPTY
     )

@@ -34,7 +34,8 @@ def read_request(body: bytes) -> Request:
             continue
         reader = _READERS.get(key)
         if reader is None:
-            draft.extras.append(Extra("", key, value, key))
+            if value not in fields.EMPTY:
+                draft.extras.append(Extra("", key, value, key))
         else:
             reader(draft, value, key)
     sampling = _NO_SAMPLING if draft.sampling is None else Sampling(**draft.sampling)
@@ -138,7 +139,7 @@ def _stream_options(draft: Draft, value: Any, key: str) -> None:
     for name, option in fields.table(value, key).items():
         if name == "include_usage":
             draft.include_usage = option is not None and fields.flag(option, f"{key}.{name}")
-        elif option is not None:
+        elif option not in fields.EMPTY:
             owner = "openai" if name == "include_obfuscation" else ""
             draft.extras.append(Extra(owner, f"{key}.{name}", option, f"{key}.{name}", harmless=bool(owner)))
 
@@ -227,14 +228,15 @@ def _own(*, harmless: bool) -> Reader:
     """A member that only OpenAI's family understands."""
 
     def read(draft: Draft, value: Any, key: str) -> None:
-        draft.extras.append(Extra("openai", key, value, key, harmless))
+        if value not in fields.EMPTY:
+            draft.extras.append(Extra("openai", key, value, key, harmless))
 
     return read
 
 
 def _extra_body(draft: Draft, value: Any, key: str) -> None:
     for name, option in fields.table(value, key).items():
-        if option is None:
+        if option in fields.EMPTY:
             continue
         if name == "google":
             read_google(draft, option, f"{key}.google")
