@@ -5,7 +5,6 @@ from typing import Any
 from dragoman.ir import BadRequest
 from dragoman.wire.json import kind_of
 
-
 # A member of these says nothing, so that nothing is lost without it.
 EMPTY: tuple[Any, ...] = (None, [], {})
 

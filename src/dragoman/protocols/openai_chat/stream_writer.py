@@ -142,6 +142,8 @@ class ChatStreamWriter:
                 return
         if self._closed:
             return
+        if type(event) is MediaAdded and type(event.part) is Media and event.part.thought:
+            return  # a draft of a picture that is still to come
         index = event.index
         choice = self._choices.get(index)
         if choice is None:

@@ -239,7 +239,9 @@ class _Scribe:
             self._losses.add_extras(part.extras, "openai", _NO_PLACE)
 
     def _shown(self, written: Json, part: Media, message: Message, number: int) -> None:
-        if part.kind == "image" and self._profile.family == "gemini":
+        if part.thought:
+            self._losses.add_part(message, number, "A draft of a picture is not sent back.", harmless=True)
+        elif part.kind == "image" and self._profile.family == "gemini":
             image = write_media(part, self._profile, self._losses, self._losses.part_path(message, number))
             self._sign(image, part.signature)
             written.setdefault("images", []).append(image)

@@ -34,6 +34,8 @@ from dragoman.wire.json import encode
 
 Json = dict[str, Any]
 _NO_PLACE = "Chat Completions has no such member."
+# Gemini 3's picture models show drafts of a picture before it (marked as thoughts); callers take every picture for an answer.
+_DRAFT = "A draft of the picture is not part of the answer."
 
 
 def write_response(response: Response, request: Request, stamp: Stamp, losses: Losses) -> bytes:
@@ -110,15 +112,17 @@ def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losse
                 calls.append(call)
             case Refusal():
                 refusal = (refusal or "") + part.text
+            case Media(thought=True):
+                losses.add_path(f"{_path(candidate)}.images", _DRAFT, harmless=True)
             case Media():
-                _media(part, message, images, said, losses, f"choices[{candidate.index}].message.images[{len(images)}]")
+                _media(part, message, images, said, losses, f"{_path(candidate)}.images[{len(images)}]")
             case CodeCall() | CodeResult():
                 said = [*(said or ()), fenced(part)]
             case Opaque():
-                path = f"choices[{candidate.index}].message.content[{number}]"
+                path = f"{_path(candidate)}.content[{number}]"
                 losses.add_path(path, f"Chat Completions has no place for {part.what}.")
             case _:
-                losses.add_path(f"choices[{candidate.index}].message.content[{number}]", _NO_PLACE)
+                losses.add_path(f"{_path(candidate)}.content[{number}]", _NO_PLACE)
     if said is not None:
         message["content"] = "".join(said)
     elif not calls and refusal is None and not images and candidate.finish is not None:
@@ -136,14 +140,16 @@ def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losse
         if legacy and calls[0]["type"] == "function":
             message["function_call"] = calls[0]["function"]
             for number in range(1, len(calls)):
-                losses.add_path(
-                    f"choices[{candidate.index}].message.tool_calls[{number}]", "'functions' knows one call a turn."
-                )
+                losses.add_path(f"{_path(candidate)}.tool_calls[{number}]", "'functions' knows one call a turn.")
         else:
             message["tool_calls"] = calls
     if candidate.extras:
         _extras(message, candidate.extras, losses)
     return message, bool(calls)
+
+
+def _path(candidate: Candidate) -> str:
+    return f"choices[{candidate.index}].message"
 
 
 def _call(part: ToolCall, id: str, custom: frozenset[str]) -> Json:
@@ -199,7 +205,7 @@ def sign(holder: Json, signature: Signature) -> bool:
 
 
 def _unsigned(losses: Losses, candidate: Candidate, number: int) -> None:
-    path = f"choices[{candidate.index}].message.content[{number}]"
+    path = f"{_path(candidate)}.content[{number}]"
     losses.add_path(path, "Chat Completions has no place for this maker's signatures.", harmless=True)
 
 
