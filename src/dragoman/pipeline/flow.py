@@ -26,9 +26,6 @@ _log = structlog.get_logger(__name__)
 async def serve(gateway: Gateway, caller: Caller) -> None:
     """Answers `caller`, come what may, and leaves one line in the log."""
     call = Call(gateway.snapshot)
-    task = asyncio.current_task()
-    assert task is not None
-    gateway.active.add(task)
     gateway.tally.up()
     try:
         admit(call, caller)
@@ -51,7 +48,6 @@ async def serve(gateway: Gateway, caller: Caller) -> None:
         told = f"The gateway itself failed ({type(error).__name__}); its log says more of {call.id}."
         await refuse(call, caller, DragomanError(told, code="internal_error"))
     finally:
-        gateway.active.discard(task)
         gateway.tally.down()
         settle(call, caller, gateway)
 

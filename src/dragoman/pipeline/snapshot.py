@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from hashlib import sha256
 
 from msgspec import Struct
@@ -25,7 +26,12 @@ class Key(Struct, frozen=True):
 
     def may_use(self, *names: str) -> bool:
         """Whether the key may use a model known by any of these names."""
-        return any(fnmatchcase(name, pattern) for pattern in self.models for name in names)
+        return _fits(self.models, names)
+
+
+@lru_cache(maxsize=4096)
+def _fits(patterns: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
 
 
 class Snapshot(Struct, frozen=True):

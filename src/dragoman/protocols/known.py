@@ -3,9 +3,7 @@
 from dragoman.protocols import gemini, openai_chat
 from dragoman.protocols.base import WireProtocol
 
-PROTOCOLS: dict[str, WireProtocol] = {
-    protocol.name: protocol for protocol in (openai_chat.PROTOCOL, gemini.PROTOCOL)
-}
+PROTOCOLS: dict[str, WireProtocol] = {protocol.name: protocol for protocol in (openai_chat.PROTOCOL, gemini.PROTOCOL)}
 
 # The built-in model's server speaks Chat Completions.
 SPOKEN_AS = {"local": "openai-chat"}

@@ -36,10 +36,20 @@ class Application:
         if own is not None:
             await own(caller)
         else:
-            scope[TASK] = asyncio.current_task()
-            await serve(self._gateway, caller)
+            await self._serve(scope, caller)
         if caller.lingers:
             await caller.linger()
+
+    async def _serve(self, scope: Scope, caller: AsgiCaller) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        scope[TASK] = task
+        active = self._gateway.active
+        active.add(task)
+        try:
+            await serve(self._gateway, caller)
+        finally:
+            active.discard(task)
 
     async def _livez(self, caller: AsgiCaller) -> None:
         await _text(caller, 200, b"ok\n")

@@ -77,6 +77,8 @@ class Worker:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # X-Forwarded-For would be believed from any local process; and a layer more costs every request.
+                proxy_headers=False,
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 ssl_certfile=str(tls.certificate) if tls else None,
                 ssl_keyfile=str(tls.private_key) if tls else None,
