@@ -28,6 +28,23 @@ _STATUS = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
+# What Google's names stand for where no number says it (google.rpc.Code's HTTP mapping).
+_NUMBER = {
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "OUT_OF_RANGE": 400,
+    "NOT_FOUND": 404,
+    "ABORTED": 409,
+    "ALREADY_EXISTS": 409,
+    "RESOURCE_EXHAUSTED": 429,
+    "CANCELLED": 499,
+    "INTERNAL": 500,
+    "UNKNOWN": 500,
+    "DATA_LOSS": 500,
+    "UNIMPLEMENTED": 501,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
 # Other protocols' statuses that Google does not use.
 _INSTEAD = {422: 400, 529: 503}
 _CANONICAL = frozenset(_STATUS.values()) | {
@@ -108,10 +125,16 @@ def error_in(value: Any, status: int | None = None) -> UpstreamRefused | None:
             return None
         return UpstreamRefused(_clean(message), status=status)
     code = told.get("code")
-    if status is None:
-        status = code if isinstance(code, int) and 400 <= code <= 599 else 502
     native = told.get("status")
     native = native if isinstance(native, str) else None
+    if status is None:
+        if type(code) is int and 400 <= code <= 599:
+            status = code
+        else:
+            status = _NUMBER.get((native or "").upper(), 502)
+        if status in (401, 402, 403):
+            # A key that was good enough for a 200 is not the caller's to mend.
+            status, native = 502, None
     message = told.get("message")
     message = (
         _clean(message) if isinstance(message, str) and message.strip() else f"The upstream refused with {status}."

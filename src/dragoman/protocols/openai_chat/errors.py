@@ -7,6 +7,7 @@ from typing import Any
 
 from dragoman.ir import DragomanError, MethodNotAllowed, NotFound, UpstreamRefused
 from dragoman.protocols.base import Headers, Route
+from dragoman.protocols.openai_chat.words import status_of
 from dragoman.wire import json
 
 Json = dict[str, Any]
@@ -16,14 +17,17 @@ _TYPES = {
     408: "timeout",
     409: "conflict",
     429: "rate_limit_error",
+    501: "invalid_request_error",
 }
 _CODES = {
     401: "invalid_api_key",
     402: "insufficient_quota",
     429: "rate_limit_exceeded",
+    501: "unsupported",
     502: "upstream_error",
     503: "service_unavailable",
     504: "timeout",
+    529: "overloaded",
 }
 # OpenAI's own type words: kept where the vendor is of its family.
 _KNOWN_TYPES = frozenset(
@@ -88,12 +92,15 @@ def read_error(status: int, headers: Headers, body: bytes) -> UpstreamRefused:
 
 
 def refusal_of(value: Any, status: int, wait: float | None = None) -> UpstreamRefused:
-    """An error object in one of the shapes vendors use. `status` holds where it names none itself."""
+    """An error object in one of the shapes vendors use. `status` is the HTTP status, or 200 for an error inside an answer that
+    was granted: then its own number or words tell it, and 502 holds where they don't."""
     if type(value) is list and value:
         value = value[0]
     if type(value) is not dict:
         return UpstreamRefused(
-            f"The upstream answered {status}: {_shorten(str(value))}", status=status, retry_after=wait
+            f"The upstream answered {status}: {_shorten(str(value))}",
+            status=502 if status == 200 else status,
+            retry_after=wait,
         )
     error = value.get("error")
     holder: Json = error if type(error) is dict else value
@@ -103,24 +110,39 @@ def refusal_of(value: Any, status: int, wait: float | None = None) -> UpstreamRe
             found = holder[name]
             message = found if type(found) is str else json.encode_text(found)
     code = holder.get("code")
-    if type(code) is int:
-        if status in (200, 502) and 400 <= code <= 599:
-            status = code
-        code = None
-    native = next((word for name in ("type", "status") if type(word := holder.get(name)) is str and word), None)
+    words = [word for name in ("type", "status") if type(word := holder.get(name)) is str and word]
+    native = words[0] if words else None
+    number = _status_number(code)
+    answered = "inside its answer" if status == 200 else f"with {status}"
+    if status == 200:
+        if number is None:
+            bare = error if type(error) is str else None
+            number = status_of((code if type(code) is str else None, *words, bare)) or 502
+        if number in (401, 402, 403):  # a key that was good enough for a 200 is not the caller's to mend
+            number, code, native = 502, None, None
+        status = number
+    elif status == 502 and number is not None:  # a gateway's 502 around the vendor's own error
+        status = number
     param = holder.get("param")
     details = holder.get("details")
     if native == "insufficient_quota":
         code = "insufficient_quota"
     return UpstreamRefused(
-        _shorten(message) if message else f"The upstream answered {status} without saying why.",
+        _shorten(message) if message else f"The upstream refused {answered}, without saying why.",
         native=native,
-        code=code if type(code) is str and code else None,
+        code=code if type(code) is str and code and not code.isdecimal() else None,
         param=param if type(param) is str and param else None,
         status=status,
         retry_after=wait,
         details=[item for item in details if type(item) is dict] if type(details) is list else None,
     )
+
+
+def _status_number(code: Any) -> int | None:
+    """The status that some servers write as the code, a number or its digits."""
+    if type(code) is str and len(code) == 3 and code.isascii() and code.isdecimal():
+        code = int(code)
+    return code if type(code) is int and 400 <= code <= 599 else None
 
 
 def retry_after(status: int, headers: Headers) -> float | None:

@@ -68,7 +68,7 @@ def read_object(body: bytes) -> Json:
     if type(value) is not dict:
         raise UpstreamBroken(f"The upstream's answer is {json.kind_of(value)}, not an object.")
     if value.get("error") and not value.get("choices"):
-        raise refusal_of(value, 502)
+        raise refusal_of(value, 200)
     return value
 
 

@@ -158,7 +158,7 @@ class ChatStreamReader:
     def _take(self, chunk: _Chunk, events: list[Event]) -> None:
         if chunk.error:
             self._failed = True
-            events.append(Failed(refusal_of({"error": chunk.error}, 502)))
+            events.append(Failed(refusal_of({"error": chunk.error}, 200)))
             return
         if not self._started and (chunk.choices or chunk.id):
             self._started = True

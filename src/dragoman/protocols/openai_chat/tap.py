@@ -70,7 +70,7 @@ class ChatTap:
         try:
             seen = _decode(body)
             if bytes(seen.error) not in (b"null", b"{}", b'""'):
-                self.failed = refusal_of({"error": _decode_any(seen.error)}, 502)
+                self.failed = refusal_of({"error": _decode_any(seen.error)}, 200)
                 return False
             choices = _decode_any(seen.choices)
             usage = read_usage(_decode_any(seen.usage))
