@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from dragoman.server.http import TASK, CallerConnection
+from dragoman.server.http import CallerConnection
 
 Serve = Callable[..., contextlib.AbstractAsyncContextManager[int]]
 
@@ -23,12 +22,8 @@ def serve() -> Serve:
     async def run(
         application: Callable[[Any, Any, Any], Awaitable[None]], connection: type[CallerConnection] = CallerConnection
     ) -> AsyncIterator[int]:
-        async def tracked(scope: Any, receive: Any, send: Any) -> None:
-            scope[TASK] = asyncio.current_task()
-            await application(scope, receive, send)
-
         config = uvicorn.Config(
-            tracked, http=connection, ws="none", lifespan="off", log_config=None, access_log=False, port=0
+            application, http=connection, ws="none", lifespan="off", log_config=None, access_log=False, port=0
         )
         config.load()
         server = uvicorn.Server(config)

@@ -18,9 +18,9 @@ from dragoman.ir import (
     UpstreamUnreachable,
 )
 from dragoman.pipeline.call import Call
-from dragoman.pipeline.choose import Step
 from dragoman.pipeline.conceal import conceal
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.step import Step
 from dragoman.protocols.base import Outgoing
 from dragoman.upstream.base import IncomingResponse
 from dragoman.upstream.errors import (
@@ -40,8 +40,7 @@ async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
 
     Raises UpstreamError; BadRequest where the request cannot be said in the target's protocol."""
     outgoing = prepare(call, step)
-    call.target = step.target
-    call.spoken = step.named
+    call.step = step
     call.attempts += 1
     call.usage = None
     endpoint = step.endpoint

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from dragoman.ir import Loss, Losses, Request, Usage
 from dragoman.observe.ids import request_id
+from dragoman.pipeline.header_text import header_text
 from dragoman.protocols.base import Headers, Peek, Route, WireProtocol
 
 if TYPE_CHECKING:
-    from dragoman.catalog.directory import Resolved, Target
+    from dragoman.catalog.directory import Resolved
     from dragoman.pipeline.snapshot import Key, Snapshot
+    from dragoman.pipeline.step import Step
 
 
 class Call:
@@ -33,12 +35,11 @@ class Call:
         "resolved",
         "route",
         "snapshot",
-        "spoken",
         "started",
         "status",
+        "step",
         "stream",
         "strict",
-        "target",
         "upstream",
         "usage",
         "when",
@@ -57,8 +58,7 @@ class Call:
         self.request: Request | None = None
         self.resolved: Resolved | None = None
         self.model = ""
-        self.target: Target | None = None
-        self.spoken = ""
+        self.step: Step | None = None
         self.attempts = 0
         self.losses: list[Loss] = []
         self.strict = False
@@ -81,21 +81,14 @@ class Call:
     def headers(self) -> Headers:
         """What every answer carries, whatever the protocol."""
         found: Headers = [(b"x-request-id", self.id.encode())]
-        if self.target is not None:
-            found.append((b"x-dragoman-target", header_text(str(self.target))))
+        if self.step is not None:
+            found.append(self.step.header)
             found.append((b"x-dragoman-attempts", b"%d" % self.attempts))
         if self.losses:
             paths = dict.fromkeys(loss.path for loss in self.losses if not loss.harmless)
             if paths:
                 found.append((b"x-dragoman-losses", header_text(_joined(list(paths)))))
         return found
-
-
-def header_text(text: str) -> bytes:
-    """`text` as a header's value: what ASCII cannot show is escaped, and nothing in it can end the line."""
-    if text.isascii() and text.isprintable():
-        return text.encode()
-    return "".join(c if c.isprintable() else " " for c in text).encode("ascii", "backslashreplace")
 
 
 def _joined(paths: list[str], limit: int = 4096) -> str:

@@ -2,64 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from dragoman.catalog.directory import Target, is_plausible
+from dragoman.catalog.directory import is_plausible
 from dragoman.ir import DragomanError, NotFound
 from dragoman.pipeline.authenticate import authorise
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.gateway import Gateway
-from dragoman.protocols.base import WireProtocol
-from dragoman.protocols.known import SPOKEN_AS, protocol_of
-from dragoman.providers.endpoint import Endpoint
+from dragoman.pipeline.step import Step, steps_of
+
+_MOST_PLANS = 4096
 
 
-class Step:
-    """One target to try: `named` is the protocol as the provider's entry names it, `protocol` what speaks it."""
-
-    __slots__ = ("endpoint", "named", "protocol", "same", "target")
-
-    def __init__(self, target: Target, endpoint: Endpoint, named: str, protocol: WireProtocol, same: bool) -> None:
-        self.target = target
-        self.endpoint = endpoint
-        self.named = named
-        self.protocol = protocol
-        self.same = same
-
-
-def choose(call: Call, gateway: Gateway) -> list[Step]:
+def choose(call: Call, gateway: Gateway) -> Sequence[Step]:
     """The steps in order, at least one. Raises NotFound with the nearest names, Forbidden."""
     assert call.protocol is not None
     snapshot = call.snapshot
-    call.resolved = resolved = snapshot.directory.resolve(call.model)
-    if resolved is None:
-        raise unknown_model(call, gateway.lists.names())
+    known = (call.model, call.protocol.name)
+    plan = snapshot.plans.get(known)
+    if plan is None:
+        resolved = snapshot.directory.resolve(call.model)
+        if resolved is None:
+            raise unknown_model(call, gateway.lists.names())
+        plan = (resolved, steps_of(resolved, snapshot.endpoints, call.protocol))
+        # Callers choose the names, so what is remembered has a bound.
+        if len(snapshot.plans) < _MOST_PLANS:
+            snapshot.plans[known] = plan
+    call.resolved, steps = plan
     authorise(call)
-    steps = []
-    for target in gateway.balance.order(resolved.targets):
-        endpoint = snapshot.endpoints[target.provider]
-        step = _step(target, endpoint, call.protocol)
-        if step is not None:
-            steps.append(step)
+    if len(steps) > 1:
+        return [steps[target] for target in gateway.balance.order(list(steps))]
     if not steps:
-        names = ", ".join(sorted({target.provider for target in resolved.targets}))
+        names = ", ".join(sorted({target.provider for target in call.resolved.targets}))
         raise DragomanError(
             f"The model {call.model!r} is served by {names}, which speaks no protocol that this version can translate to.",
             status=501,
             code="unsupported",
         )
-    return steps
-
-
-def _step(target: Target, endpoint: Endpoint, wanted: WireProtocol) -> Step | None:
-    """The caller's own protocol where the provider speaks it, else the first that we can translate to."""
-    fallback = None
-    for named in endpoint.protocols:
-        if SPOKEN_AS.get(named, named) == wanted.name:
-            return Step(target, endpoint, named, wanted, True)
-        if fallback is None and (protocol := protocol_of(named)) is not None:
-            fallback = Step(target, endpoint, named, protocol, False)
-    return fallback
+    return list(steps.values())
 
 
 def unknown_model(call: Call, listed: Iterable[str] = ()) -> NotFound:

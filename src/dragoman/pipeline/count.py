@@ -8,9 +8,9 @@ from dragoman.local.count import count_tokens as count_locally
 from dragoman.pipeline.attempt import attempt, upstream_error
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
-from dragoman.pipeline.choose import Step
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.relay import relay
+from dragoman.pipeline.step import Step
 from dragoman.upstream.errors import TransportError
 from dragoman.wire import json
 
@@ -29,7 +29,7 @@ async def count_tokens(call: Call, caller: Caller, gateway: Gateway, step: Step)
             status=501,
             code="unsupported",
         )
-    call.target = step.target
+    call.step = step
     call.attempts = 1
     request = call.protocol.read_request(call.body, call.route)
     outgoing = step.protocol.write_request(

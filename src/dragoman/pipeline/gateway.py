@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -41,7 +40,6 @@ class Gateway:
         self.balance = Balance()
         self.draining = False  # /readyz says no
         self.closing = False  # what is still open is being ended
-        self.active: set[asyncio.Task[object]] = set()
         self.lists = Lists()
         self._workers = workers
         self._transports: dict[tuple[str, int], Transport] = {}

@@ -19,9 +19,9 @@ from dragoman.ir import (
 from dragoman.pipeline.attempt import upstream_error
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
-from dragoman.pipeline.choose import Step
 from dragoman.pipeline.closing import CLOSING, shutting_down
 from dragoman.pipeline.conceal import conceal
+from dragoman.pipeline.step import Step
 from dragoman.pipeline.substance import check_answer, check_first_events
 from dragoman.protocols.base import Headers, Stamp, StreamWriter
 from dragoman.upstream.base import IncomingResponse
@@ -210,7 +210,7 @@ def stamp(call: Call, model: str) -> Stamp:
     """The model's name is the vendor's own word for what answered, so that nobody takes one model for another."""
     assert call.protocol is not None
     answer = call.protocol.id_prefix + call.id.removeprefix("req_")
-    return Stamp(answer, int(call.when), model or (call.target.model if call.target else call.model))
+    return Stamp(answer, int(call.when), model or (call.step.target.model if call.step else call.model))
 
 
 def content_type(response: IncomingResponse) -> bytes:

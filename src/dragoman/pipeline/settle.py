@@ -15,7 +15,7 @@ def settle(call: Call, caller: Caller, gateway: Gateway) -> None:
     first_byte = None if call.first_byte is None else call.first_byte - call.started
     protocol = call.protocol.name if call.protocol is not None else ""
     operation = call.route.operation if call.route is not None else ""
-    target = call.target
+    step = call.step
     # An unknown model's name is the caller's to choose: it must not become a series of its own.
     model = call.resolved.name if call.resolved is not None else ""
     usage = call.usage
@@ -23,7 +23,7 @@ def settle(call: Call, caller: Caller, gateway: Gateway) -> None:
         protocol=protocol,
         operation=operation,
         model=model,
-        provider=target.provider if target is not None else "",
+        provider=step.target.provider if step is not None else "",
         status=call.status,
         duration=duration,
         first_byte=first_byte,
@@ -32,7 +32,7 @@ def settle(call: Call, caller: Caller, gateway: Gateway) -> None:
         stream=call.stream,
     )
     for loss in call.losses:
-        gateway.tally.loss(protocol, call.spoken, loss.path)
+        gateway.tally.loss(protocol, step.named if step is not None else "", loss.path)
     gateway.log.write(
         RequestEntry(
             ts=call.when,
@@ -42,7 +42,7 @@ def settle(call: Call, caller: Caller, gateway: Gateway) -> None:
             method=caller.method,
             path=caller.path,
             model=call.model or None,
-            target=str(target) if target is not None else None,
+            target=step.label if step is not None else None,
             attempts=call.attempts,
             status=call.status,
             error=call.error,

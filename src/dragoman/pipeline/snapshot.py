@@ -8,11 +8,13 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from hashlib import sha256
 
+import msgspec
 from msgspec import Struct
 
-from dragoman.catalog.directory import Directory, Named, Target
+from dragoman.catalog.directory import Directory, Named, Resolved, Target
 from dragoman.config import Settings
 from dragoman.observe.redaction import Redactor
+from dragoman.pipeline.step import Step
 from dragoman.providers.endpoint import Endpoint, endpoint_of
 
 
@@ -43,6 +45,8 @@ class Snapshot(Struct, frozen=True):
     max_body: int
     body_timeout: float
     redactor: Redactor
+    # (model's name as asked, caller's protocol) -> what it leads to; filled as requests come.
+    plans: dict[tuple[str, str], tuple[Resolved, dict[Target, Step]]] = msgspec.field(default_factory=dict)
 
 
 def digest(secret: bytes) -> bytes:

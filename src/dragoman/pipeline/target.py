@@ -9,10 +9,10 @@ from dragoman.ir import DragomanError
 from dragoman.pipeline.attempt import attempt
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
-from dragoman.pipeline.choose import Step
 from dragoman.pipeline.count import count_tokens
 from dragoman.pipeline.gateway import Gateway, admitted
 from dragoman.pipeline.relay import relay
+from dragoman.pipeline.step import Step
 
 
 async def ask_target(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None:

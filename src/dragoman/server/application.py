@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from dragoman.pipeline.flow import serve
 from dragoman.pipeline.gateway import Gateway
 from dragoman.server.asgi import AsgiCaller, Receive, Scope, Send
-from dragoman.server.http import TASK
 
 Metrics = Callable[[], Awaitable[tuple[bytes, bytes]]]
 Reload = Callable[[], Awaitable[tuple[int, bytes]]]
@@ -36,20 +34,9 @@ class Application:
         if own is not None:
             await own(caller)
         else:
-            await self._serve(scope, caller)
+            await serve(self._gateway, caller)
         if caller.lingers:
             await caller.linger()
-
-    async def _serve(self, scope: Scope, caller: AsgiCaller) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        scope[TASK] = task
-        active = self._gateway.active
-        active.add(task)
-        try:
-            await serve(self._gateway, caller)
-        finally:
-            active.discard(task)
 
     async def _livez(self, caller: AsgiCaller) -> None:
         await _text(caller, 200, b"ok\n")

@@ -23,7 +23,7 @@ from dragoman.observe.ids import request_id
 from dragoman.protocols.base import Headers
 from dragoman.protocols.known import PROTOCOLS
 
-# Where the application leaves its task, for the connection to find.
+# Where a request's scope has the task that serves it.
 TASK = "dragoman.task"
 # Set where a request's body stopped being HTTP on its way.
 GARBLED = "dragoman.garbled"
@@ -54,7 +54,10 @@ class CallerConnection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._running = cycle
         cycle.scope[AT_ONCE] = partial(answer_at_once, cycle)
-        super()._start_asgi_task(cycle, app)
+        task = self.loop.create_task(cycle.run_asgi(app))
+        cycle.scope[TASK] = task
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

@@ -143,20 +143,21 @@ class Worker:
         Then no more connections are taken, and at the end of `drain_timeout` what is still open is told so and ended."""
         gateway = self._gateway
         gateway.draining = True
+        active = self._server.server_state.tasks
         limit = gateway.snapshot.settings.server.drain_timeout
         began = time.monotonic()
         accepting = min(_LONGEST_ACCEPTING, limit / 2)
-        while gateway.active and not self._hurry and time.monotonic() - began < accepting:  # noqa: ASYNC110
+        while active and not self._hurry and time.monotonic() - began < accepting:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         for server in self._server.servers:
             server.close()
-        while gateway.active and not self._hurry and time.monotonic() - began < limit:  # noqa: ASYNC110
+        while active and not self._hurry and time.monotonic() - began < limit:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         gateway.closing = True
-        for task in list(gateway.active):
+        for task in list(active):
             task.cancel(*CLOSING)
-        if gateway.active:
-            await asyncio.wait(list(gateway.active), timeout=2.0)
+        if active:
+            await asyncio.wait(list(active), timeout=2.0)
 
     async def _keep_count(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,46 @@
+"""One target that a request may be sent to, and how it is spoken to. Made once for a model, shared by all its requests."""
+
+from __future__ import annotations
+
+from dragoman.catalog.directory import Resolved, Target
+from dragoman.pipeline.header_text import header_text
+from dragoman.protocols.base import WireProtocol
+from dragoman.protocols.known import SPOKEN_AS, protocol_of
+from dragoman.providers.endpoint import Endpoint
+
+
+class Step:
+    """`named` is the protocol as the provider's entry names it, `protocol` what speaks it; `same` whether it is the caller's.
+    `label` is `provider/model`, and `header` the same for x-dragoman-target."""
+
+    __slots__ = ("endpoint", "header", "label", "named", "protocol", "same", "target")
+
+    def __init__(self, target: Target, endpoint: Endpoint, named: str, protocol: WireProtocol, same: bool) -> None:
+        self.target = target
+        self.endpoint = endpoint
+        self.named = named
+        self.protocol = protocol
+        self.same = same
+        self.label = str(target)
+        self.header = (b"x-dragoman-target", header_text(self.label))
+
+
+def steps_of(resolved: Resolved, endpoints: dict[str, Endpoint], wanted: WireProtocol) -> dict[Target, Step]:
+    """A step for every target that we can speak to, in the file's order."""
+    found = {}
+    for target in resolved.targets:
+        step = _step(target, endpoints[target.provider], wanted)
+        if step is not None:
+            found[target] = step
+    return found
+
+
+def _step(target: Target, endpoint: Endpoint, wanted: WireProtocol) -> Step | None:
+    """The caller's own protocol where the provider speaks it, else the first that we can translate to."""
+    fallback = None
+    for named in endpoint.protocols:
+        if SPOKEN_AS.get(named, named) == wanted.name:
+            return Step(target, endpoint, named, wanted, True)
+        if fallback is None and (protocol := protocol_of(named)) is not None:
+            fallback = Step(target, endpoint, named, protocol, False)
+    return fallback
