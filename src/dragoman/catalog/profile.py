@@ -33,6 +33,9 @@ class Profile(Struct, frozen=True, kw_only=True):
     tools_with_json: bool = True
     # Gemini up to 2.5: a built-in tool beside function declarations is a 400.
     builtins_with_functions: bool = True
+    # Gemini 2.5 and later hold calls to their schemas in mode VALIDATED (ai.google.dev/gemini-api/docs/function-calling, in
+    # preview; so does pydantic/pydantic-ai#6353). Before, names of allowed functions too go with mode ANY only.
+    validated_calls: bool = True
     # Gemini 3 takes media inside a function's response; before, it goes into the user's turn that follows.
     media_in_results: bool = False
     # Whether the model's server fetches a public https URL by itself.
@@ -127,14 +130,24 @@ _TABLE: tuple[tuple[str, str, Profile], ...] = (
         "gemini",
         "gemini-1*",
         Profile(
-            family="gemini", thinking="none", tools_with_json=False, builtins_with_functions=False, fetches_urls=False
+            family="gemini",
+            thinking="none",
+            tools_with_json=False,
+            builtins_with_functions=False,
+            validated_calls=False,
+            fetches_urls=False,
         ),
     ),
     (
         "gemini",
         "gemini-2.0*",
         Profile(
-            family="gemini", thinking="none", tools_with_json=False, builtins_with_functions=False, fetches_urls=False
+            family="gemini",
+            thinking="none",
+            tools_with_json=False,
+            builtins_with_functions=False,
+            validated_calls=False,
+            fetches_urls=False,
         ),
     ),
     (

@@ -1,7 +1,7 @@
 """Writes `tools` and `toolConfig`."""
 
 from dragoman.catalog.profile import Profile
-from dragoman.ir import BadRequest, BuiltinTool, FunctionTool, Losses, Request, ToolChoice
+from dragoman.ir import BadRequest, BuiltinTool, FunctionTool, Losses, Request
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.names import to_wire
 from dragoman.protocols.gemini.schema import clean
@@ -28,10 +28,15 @@ _OPTIONS = {
 def write_tools(request: Request, profile: Profile, losses: Losses, body: Object) -> None:
     declarations: list[Object] = []
     tools: list[Object] = []
+    functions = [tool for tool in request.tools if isinstance(tool, FunctionTool)]
+    calling, narrowed = _calling(request, functions, profile, losses) if functions else (None, False)
+    held = calling is not None and calling["mode"] in ("ANY", "VALIDATED", "NONE")
     for tool in request.tools:
         match tool:
             case FunctionTool():
-                declarations.append(_declaration(tool, losses))
+                if narrowed and request.tool_choice is not None and tool.name not in request.tool_choice.allowed:
+                    continue
+                declarations.append(_declaration(tool, held, losses))
             case BuiltinTool(kind="mcp"):
                 servers = (tool.options or {}).get("mcpServers")
                 if servers is None:
@@ -60,17 +65,18 @@ def write_tools(request: Request, profile: Profile, losses: Losses, body: Object
         tools.insert(0, {"functionDeclarations": declarations})
     if tools:
         body["tools"] = tools
-    if request.tool_choice is not None and declarations:
+    if calling is not None:
         # Without functions it is a 400: "Function calling config is set without function_declarations".
-        names = {tool.name for tool in request.tools if isinstance(tool, FunctionTool)}
-        body.setdefault("toolConfig", {})["functionCallingConfig"] = _calling(request.tool_choice, names, losses)
-    elif request.tool_choice is not None and (request.tool_choice.mode == "any" or request.tool_choice.allowed):
+        body.setdefault("toolConfig", {})["functionCallingConfig"] = calling
+    choice = request.tool_choice
+    if choice is not None and not functions and (choice.mode == "any" or choice.allowed):
         losses.add("tool_choice", "there is no function to choose")
-    if request.parallel_tool_calls is False:
+    if request.parallel_tool_calls is False and functions:
         losses.add("parallel_tool_calls", "Gemini can't be kept from calling several functions at once")
 
 
-def _declaration(tool: FunctionTool, losses: Losses) -> Object:
+def _declaration(tool: FunctionTool, held: bool, losses: Losses) -> Object:
+    """`held`: calls are held to their schemas, or there will be none."""
     written: Object = {"name": to_wire(tool.name)}
     if tool.description is not None:
         written["description"] = tool.description
@@ -79,8 +85,8 @@ def _declaration(tool: FunctionTool, losses: Losses) -> Object:
         if "type" not in parameters:
             parameters = {"type": "object", **parameters}
         written["parametersJsonSchema"] = parameters
-    if tool.strict:
-        losses.add_path(f"{tool.origin}.strict", "Gemini does not hold calls strictly to a schema")
+    if tool.strict and not held:
+        losses.add_path(f"{tool.origin}.strict", "Gemini holds all calls to their schemas or none", harmless=True)
     for extra in tool.extras:
         if extra.owner == "gemini":
             written[extra.name] = extra.value
@@ -102,16 +108,33 @@ def _uncarried(tool: BuiltinTool) -> BadRequest:
     return BadRequest(f"Gemini has no built-in tool {tool.kind!r}.", param=tool.origin, code="unsupported_value")
 
 
-def _calling(choice: ToolChoice, names: set[str], losses: Losses) -> Object:
-    for name in choice.allowed:
+def _calling(
+    request: Request, functions: list[FunctionTool], profile: Profile, losses: Losses
+) -> tuple[Object | None, bool]:
+    """functionCallingConfig, and whether the functions must be narrowed to the allowed ones instead of naming them there."""
+    choice = request.tool_choice
+    names = {tool.name for tool in functions}
+    for name in () if choice is None else choice.allowed:
         if name not in names:
             raise BadRequest(
                 f"Tool choice {name!r} is not among the tools.", param=losses.path("tool_choice"), code="invalid_value"
             )
-    mode = choice.mode
-    if choice.allowed and mode == "auto":
-        mode = "validated"  # names are taken with ANY and VALIDATED only
+    mode = "auto" if choice is None else choice.mode
+    allowed = () if choice is None else choice.allowed
+    narrowed = False
+    if mode == "auto" and allowed:
+        # Names are taken with ANY and VALIDATED only.
+        mode, narrowed = ("validated", False) if profile.validated_calls else ("auto", True)
+    elif (
+        mode == "auto" and all(tool.strict for tool in functions) and profile.validated_calls and request.format is None
+    ):
+        mode = "validated"  # the mode is the whole request's; with a JSON answer beside it nothing is documented
+    elif mode == "validated" and not profile.validated_calls:
+        losses.add("tool_choice", "the model does not check calls against their schemas", harmless=True)
+        mode, narrowed = "auto", bool(allowed)
+    if choice is None and mode == "auto":
+        return None, False
     written: Object = {"mode": mode.upper()}
-    if choice.allowed and mode != "none":
-        written["allowedFunctionNames"] = [to_wire(name) for name in choice.allowed]
-    return written
+    if allowed and mode != "none" and not narrowed:
+        written["allowedFunctionNames"] = [to_wire(name) for name in allowed]
+    return written, narrowed
