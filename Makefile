@@ -8,7 +8,7 @@ ARGS ?=
 DOCS_TRUE := tests/docs/test_pages.py tests/config/test_config_schema.py tests/cli/test_cli_docs.py tests/observe/test_observe_docs.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test check format bench lock clean
+.PHONY: help install install-dev serve test check bench format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
