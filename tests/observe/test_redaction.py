@@ -1,4 +1,5 @@
 import json
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -79,3 +80,24 @@ def test_a_masked_json_line_is_still_json(secret, around):
         read = json.loads(by_shape(data))
         assert secret not in read["b"] + read["c"] + read["d"]
         assert by_shape(by_shape(data)) == by_shape(data)
+
+
+# What each shape begins with, and runs that it may walk along without coming to a match.
+_BEGINNINGS = ["http://", "Invalid URL http://", "bearer ", "basic ", "x-api-key: ", "access_token", "key=", "eyJ", "sk-"]
+_RUNS = ["a", "A", " ", ".", "-", "http://", "a.", "a+", "1http", "basic ", "bearer", "key", "api-key", "x-goog-api-key"]
+_RUNS += ["-eyJ", "-eyJaaaaaaaa", "-eyJaaaaaaaa.", "eyJa.", "sk_a ", "dgm_", "AIza", "AQ.", "ya29.", "AKIA", "=", '\\"']
+
+
+@pytest.mark.parametrize("run", _RUNS)
+def test_no_text_takes_the_square_of_its_length(run):
+    for beginning in _BEGINNINGS:
+        text = beginning + run * (2**20 // len(run) // len(_BEGINNINGS))
+        for one in (text, text.encode()):
+            began = process_time()
+            by_shape(one)
+            # A tenth of this is usual; a square of the length takes minutes.
+            assert process_time() - began < 3.0
+
+
+def test_userinfo_has_no_bound():
+    assert by_shape(f"1http://u:{'x' * 5000}@host") == f"1http://{MASK}@host"

@@ -44,3 +44,26 @@ def test_a_message_has_a_bound() -> None:
     error = UpstreamRefused("x" * 1_000_000)
     conceal(error, REDACTOR)
     assert len(error.message) < 10_000 and error.message.endswith("…")
+
+
+@pytest.mark.parametrize("before", range(16 * 1024 - len(SECRET), 16 * 1024 + 1))
+def test_no_part_of_a_secret_is_shown_where_a_text_is_cut(before: int) -> None:
+    # The first secrets shrink the text, so that the cut comes near to what is shown.
+    told = (SECRET * 1000)[: before // len(SECRET) * len(SECRET)]
+    error = UpstreamRefused(told + "x" * (before - len(told)) + SECRET + "y" * 10_000)
+    conceal(error, REDACTOR)
+    assert SECRET[:4] not in error.message and error.message.endswith("…")
+
+
+def test_a_long_message_is_not_searched_to_its_end() -> None:
+    searched: list[int] = []
+
+    class Counting(Redactor):
+        def __call__(self, text):  # type: ignore[no-untyped-def]
+            searched.append(len(text))
+            return super().__call__(text)
+
+    error = UpstreamRefused("http://" + "a" * 1_000_000, param="p" * 1_000_000, details=[{"x": "y" * 1_000_000}])
+    conceal(error, Counting())
+    assert max(searched) <= 16 * 1024
+    assert error.details == [] and len(error.param or "") == 256

@@ -24,7 +24,8 @@ _PROBES = (
 )
 
 # A group is what stays before the mask. Values end at whitespace, quotes, commas and the like, so that a masked
-# JSON line is still JSON.
+# JSON line is still JSON. Callers write some of the texts that are searched, so no shape may take time that grows with the
+# square of a text: a run of characters is walked once (possessive), or is bounded where a shape can begin inside of it.
 _SHAPES = r"""
   (?<![A-Za-z0-9])(?:
       (?:sk|pk|rk)[-_][A-Za-z0-9_\-]{12,}      # OpenAI, Anthropic (sk-ant-), OpenRouter (sk-or-), Stripe-like
@@ -34,7 +35,7 @@ _SHAPES = r"""
     | ya29\.[A-Za-z0-9_\-.]{10,}               # Google OAuth
     | (?:gsk_|xai-|hf_|gh[pousr]_)[A-Za-z0-9_\-]{12,}
     | AKIA[A-Z0-9]{12,}
-    | eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*
+    | eyJ[A-Za-z0-9_\-]{8,512}+\.[A-Za-z0-9_\-]{8,8192}+\.[A-Za-z0-9_\-]*
   )
   | ( \b(?i:bearer)\ + ) [A-Za-z0-9_\-.~+/]+=*
   | ( \b(?i:basic)\ + ) (?=[A-Za-z]*[A-Z0-9+/=]) [A-Za-z0-9+/]{8,}=*
@@ -42,7 +43,7 @@ _SHAPES = r"""
       [^\s"'\\&;,<>()\[\]{}]+
   | ( (?i:x-goog-api-key|x-api-key|api[_-]?key|access[_-]?token)\\?["']?\ ?:\ ?\\?["']? )
       (?! [\s"'\\] ) [A-Za-z0-9_\-.~+/]{8,}=*
-  | ( [A-Za-z][A-Za-z0-9+.\-]*:// ) [^\s/?\#"'\\@<>]+ (?=@)               # userinfo of a URL
+  | ( :// ) [^\s/?\#"'\\@<>]++ (?=@)         # userinfo of a URL
 """
 
 

@@ -33,6 +33,7 @@ from dragoman.upstream.errors import (
 from dragoman.wire import json
 
 _MAX_ERROR_BODY = 1024 * 1024
+_MAX_RAW_ERROR = 64 * 1024  # a larger one is told in our own words: searching it for secrets takes time
 
 
 async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
@@ -106,7 +107,8 @@ def _refused(call: Call, step: Step, response: IncomingResponse, body: bytes, cr
             f"The provider {step.target.provider!r} refused the gateway's own credential ({where}, status {status}): "
             f"{error.message} The gateway's operator can mend it there."
         )
-    if step.same and call.route is not None and not call.route.array and _is_true_to_form(step.protocol.name, body):
+    own_words = not step.same or len(body) > _MAX_RAW_ERROR or call.route is None or call.route.array
+    if not own_words and _is_true_to_form(step.protocol.name, body):
         error.raw = redactor(body)
     return error
 
