@@ -53,6 +53,7 @@ class House(NamedTuple):
     vendors: dict[str, Vendor]
     spares: dict[str, Vendor]
     wanted: list[tuple[str, int, str | None]]
+    nowhere: str
 
     def logged(self, answer: Answer, code: str | None = None) -> None:
         """Notes that a line about a failure is due. They are looked at in the end: each comes some milliseconds later."""
@@ -66,6 +67,13 @@ class House(NamedTuple):
             assert word not in answer.body.decode("utf-8", "replace")
             assert word not in str(answer.all)
         return answer
+
+    def failure(self, answer: Answer) -> dict[str, Any]:
+        """What the operator is told of a failed connection."""
+        request_id = answer.headers["x-request-id"]
+        return self.gateway.wait_for_log(
+            lambda line: line.get("request_id") == request_id and line.get("event") == "a call of a provider failed"
+        )
 
     def line(self, answer: Answer) -> dict[str, Any]:
         return self.gateway.entry(answer.headers["x-request-id"])
@@ -127,6 +135,7 @@ def _house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
                 {"gemini": google, "openai-chat": openai},
                 {"gemini": google_spare, "openai-chat": openai_spare},
                 [],
+                f"http://127.0.0.1:{nowhere}",
             )
 
 
@@ -287,7 +296,11 @@ FAULTS: dict[str, tuple[Any, int, str]] = {
 def test_no_answer(house: House, way: Way, fault: str) -> None:
     answer, status, code = FAULTS[fault]
     house.vendors[way.vendor].will(answer)
-    error = house.told(way, house.ask(way), status, code)
+    told = house.ask(way)
+    error = house.told(way, told, status, code)
+    if fault in ("silent", "resets", "closes", "is no HTTP", "cuts the head", "cuts the body", "huge head"):
+        assert house.failure(told)["error"] not in error["message"]
+    assert "127.0.0.1" not in error["message"] and str(house.vendors[way.vendor].port) not in error["message"]
     assert "Traceback" not in error["message"] and "0x" not in error["message"]
     if fault in ("silent", "resets", "redirect", "web page"):
         assert way.vendor.removesuffix("-chat").replace("gemini", "google") in error["message"]
@@ -297,7 +310,14 @@ def test_no_answer(house: House, way: Way, fault: str) -> None:
 def test_a_vendor_that_is_not_there(house: House, way: Way) -> None:
     answer = house.ask(way, f"gone-{way.vendor}")
     error = house.told(way, answer, 502, "upstream_unreachable")
-    assert "gone-" in error["message"]
+    assert error["message"] == f"The provider '{gone(way)}' cannot be reached: the connection was refused."
+    line = house.failure(answer)
+    assert line["level"] == "warning" and line["target"] == f"{gone(way)}/gone-{way.vendor}"
+    assert line["error"] == f"{house.nowhere} refused the connection"
+
+
+def gone(way: Way) -> str:
+    return "gone-g" if way.vendor == "gemini" else "gone-c"
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
@@ -370,7 +390,7 @@ def test_refusals_that_are_no_json(house: House, way: Way, status: int) -> None:
 def test_an_error_in_a_200(house: House, way: Way) -> None:
     house.vendors[way.vendor].will(reply(refusal(way.vendor, 503, "The moon is full tonight.")))
     answer = house.ask(way)
-    error = house.told(way, answer, 503 if way.vendor == "gemini" else 502)
+    error = house.told(way, answer, 503 if way.vendor == "gemini" else 500)
     assert "The moon is full" in error["message"]
 
 
@@ -379,7 +399,7 @@ def test_an_error_as_the_first_event(house: House, way: Way) -> None:
     value = refusal(way.vendor, 503, f"The moon is full tonight, {SECRET[way.vendor]}.")
     first = b"[" + json.dumps(value).encode() + b"]" if kind(way) == "application/json" else event(way, value)
     house.vendors[way.vendor].will(stream(first, content_type=kind(way)))
-    error = house.told(way, house.ask(way), 503 if way.vendor == "gemini" else 502)
+    error = house.told(way, house.ask(way), 503 if way.vendor == "gemini" else 500)
     assert "The moon is full tonight, [redacted]." in error["message"]
 
 
@@ -399,6 +419,14 @@ def test_what_a_vendor_says_is_shown_without_secrets(house: House, way: Way) -> 
     assert answer.status == 400
     assert "set-cookie" not in answer.headers and "x-echo" not in answer.headers
     assert "No such thing for [redacted]" in answer.body.decode()
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_a_refusal_without_end_is_cut(house: House, way: Way) -> None:
+    house.vendors[way.vendor].will(reply(refusal(way.vendor, 400, "Invalid URL http://" + "a" * 500_000), 400))
+    answer = house.ask(way)
+    assert answer.status == 400 and len(answer.body) < 10_000
+    assert "Invalid URL http://" in answer.body.decode()
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
@@ -559,9 +587,23 @@ def test_what_has_begun_is_not_begun_again(house: House, way: Way) -> None:
     assert not house.spares[way.vendor].seen
 
 
+@pytest.mark.parametrize("way", [w for w in STREAMS if w.vendor == "gemini" and w.caller != w.vendor], ids=str)
+@pytest.mark.parametrize("apart", [False, True])
+def test_another_target_is_tried_where_the_first_ends_without_an_answer(house: House, way: Way, apart: bool) -> None:
+    head = {"modelVersion": "gemini-2.5-flash", "usageMetadata": {"promptTokenCount": 5, "totalTokenCount": 5}}
+    first = {**head, "candidates": [{"content": {"role": "model"}, "index": 0}]}
+    last = {**head, "candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL", "index": 0}]}
+    vendor = house.vendors["gemini"]
+    events = gemini_events(first, last)
+    vendor.will(stream(*(events if apart else [b"".join(events)])))
+    answer = house.ask(way, "pair-gemini")
+    assert answer.headers["x-dragoman-target"].endswith("-spare/spare")
+    assert "".join(said(way, value) for value in read_stream(way, answer) if value != "[DONE]") == "hello"
+
+
 @pytest.mark.parametrize("way", ONE_SHOT, ids=str)
 def test_when_both_fail_the_last_says_why(house: House, way: Way) -> None:
-    house.vendors[way.vendor].will(reset())
+    house.vendors[way.vendor].will(reset(), reset())  # on a connection that was kept it is tried once more
     house.spares[way.vendor].will(reply(refusal(way.vendor, 503, "The spare is asleep."), 503))
     answer = house.ask(way, f"pair-{way.vendor}")
     assert "The spare is asleep." in house.told(way, answer, 503)["message"]

@@ -24,7 +24,7 @@ def test_an_empty_answer_that_went_wrong_is_an_error(reason: str) -> None:
 def test_an_empty_answer_may_be_one(reason: str) -> None:
     finish = Finish(reason)  # type: ignore[arg-type]
     check_answer(_response(Candidate(0, (), finish)), "google")
-    check_first_events([Started("id", "model"), Finished(0, finish)], "google")
+    assert check_first_events([Started("id", "model"), Finished(0, finish)], "google")
 
 
 def test_what_says_something_is_an_answer() -> None:
@@ -32,5 +32,5 @@ def test_what_says_something_is_an_answer() -> None:
     check_answer(_response(Candidate(0, (Text("so far"),), wrong)), "google")
     check_answer(_response(Candidate(0, (), wrong), Candidate(1, (Text("yes"),), Finish("stop"))), "google")
     check_answer(_response(block=Block("safety")), "google")
-    check_first_events([Started("id", "model"), TextDelta(0, "so far"), Finished(0, wrong)], "google")
-    check_first_events([Started("id", "model")], "google")
+    assert check_first_events([Started("id", "model"), TextDelta(0, "so far"), Finished(0, wrong)], "google")
+    assert not check_first_events([Started("id", "model")], "google")

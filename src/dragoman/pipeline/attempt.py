@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
+import structlog
+
 from dragoman.catalog.profile import profile_for
 from dragoman.ir import (
     BadRequest,
@@ -26,20 +28,40 @@ from dragoman.upstream.base import IncomingResponse
 from dragoman.upstream.errors import (
     BodyTooLarge,
     ConnectFailed,
+    ConnectReason,
     DeadlineExceeded,
     PoolExhausted,
+    ProtocolViolation,
     TransportError,
 )
 from dragoman.wire import json
 
+_log = structlog.get_logger(__name__)
+
 _MAX_ERROR_BODY = 1024 * 1024
 _MAX_RAW_ERROR = 64 * 1024  # a larger one is told in our own words: searching it for secrets takes time
+
+_REASONS: dict[ConnectReason, str] = {
+    "dns": "its name does not resolve",
+    "refused": "the connection was refused",
+    "unreachable": "there is no way to it",
+    "tls": "the TLS handshake failed",
+    "closed": "the gateway is shutting down",
+}
+
+
+class Unfit(DragomanError):
+    """The request is good and this target cannot carry it; another may. `why` is what the caller is told where none does."""
+
+    def __init__(self, why: DragomanError) -> None:
+        super().__init__(why.message, code=why.code, param=why.param, status=why.status)
+        self.why = why
 
 
 async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
     """The target's answer, its status a good one, its body still to come.
 
-    Raises UpstreamError; BadRequest where the request cannot be said in the target's protocol."""
+    Raises UpstreamError; Unfit where the request cannot be said in the target's protocol; BadRequest."""
     outgoing = prepare(call, step)
     call.step = step
     call.attempts += 1
@@ -55,7 +77,7 @@ async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
         if response.status != 200:
             body = await _error_body(response)
     except TransportError as error:
-        raise upstream_error(error, step) from None
+        raise upstream_error(error, call, step) from None
     finally:
         call.upstream += perf_counter() - began
     if response.status != 200:
@@ -64,14 +86,24 @@ async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
 
 
 def prepare(call: Call, step: Step) -> Outgoing:
-    """The call as the target will get it. Raises BadRequest, also for losses that `x-dragoman-strict` forbids."""
+    """The call as the target will get it. Raises Unfit, also for losses that `x-dragoman-strict` forbids; BadRequest where
+    the caller's body is at fault, whatever the target."""
+    assert call.protocol is not None and call.route is not None and call.peek is not None
+    call.losses = []
+    if not step.same and call.request is None:
+        call.request = call.protocol.read_request(call.body, call.route)
+    try:
+        return _write(call, step)
+    except DragomanError as error:
+        raise Unfit(error) from None
+
+
+def _write(call: Call, step: Step) -> Outgoing:
     assert call.protocol is not None and call.route is not None and call.peek is not None
     profile = profile_for(step.named, step.target.model)
-    call.losses = []
     if step.same:
         return step.protocol.forward(call.body, call.peek, call.route, step.target.model, profile)
-    if call.request is None:
-        call.request = call.protocol.read_request(call.body, call.route)
+    assert call.request is not None
     losses = Losses(call.protocol.spelling)
     outgoing = step.protocol.write_request(call.request, step.target.model, profile, losses)
     call.losses = losses.found
@@ -128,12 +160,13 @@ def _is_true_to_form(protocol: str, body: bytes) -> bool:
     return isinstance(error.get("code"), str | None)
 
 
-def upstream_error(error: TransportError, step: Step) -> UpstreamError | Overloaded:
-    """What a failure of the connection means to the caller. The operator's log has the whole of it."""
+def upstream_error(error: TransportError, call: Call, step: Step) -> UpstreamError | Overloaded:
+    """What a failure of the connection means to the caller, who learns no address of ours: the log has the whole of it."""
     name = step.target.provider
+    _log.warning("a call of a provider failed", request_id=call.id, target=step.label, error=str(error))
     match error:
         case ConnectFailed():
-            return UpstreamUnreachable(f"The provider {name!r} cannot be reached: {error}.")
+            return UpstreamUnreachable(f"The provider {name!r} cannot be reached: {_REASONS[error.reason]}.")
         case PoolExhausted():
             return Overloaded(f"All connections to the provider {name!r} are busy. Try again shortly.", retry_after=1.0)
         case DeadlineExceeded(phase="connect"):
@@ -144,10 +177,12 @@ def upstream_error(error: TransportError, step: Step) -> UpstreamError | Overloa
             return UpstreamTimeout(f"The provider {name!r} fell silent in the middle of its answer.")
         case DeadlineExceeded():
             return UpstreamTimeout(f"The provider {name!r} did not finish its answer in time.")
+        case ProtocolViolation():
+            return UpstreamBroken(f"The provider {name!r} sent something other than an HTTP answer.")
         case BodyTooLarge():
             return UpstreamBroken(f"The provider {name!r} sent an answer of more than {error.limit} bytes.")
         case _:
-            return UpstreamBroken(f"The provider {name!r} broke off: {error}.")
+            return UpstreamBroken(f"The provider {name!r} broke off before its answer was complete.")
 
 
 def worth_another(error: DragomanError) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dragoman.catalog.profile import profile_for
-from dragoman.ir import DragomanError, Losses, UpstreamBroken
+from dragoman.ir import BadRequest, DragomanError, Losses, UpstreamBroken
 from dragoman.local.count import count_tokens as count_locally
-from dragoman.pipeline.attempt import attempt, upstream_error
+from dragoman.pipeline.attempt import Unfit, attempt, upstream_error
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
@@ -18,23 +18,22 @@ _MAX_COUNT_ANSWER = 64 * 1024 * 1024
 
 
 async def count_tokens(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None:
-    """Answers with the true count. Raises DragomanError 501 where the target has no way to count."""
+    """Answers with the true count. Raises Unfit (501) where the target has no way to count."""
     assert call.protocol is not None and call.route is not None
     if step.same and not step.endpoint.local:
         await relay(call, caller, step, await attempt(call, gateway, step))
         return
     if not step.endpoint.local:
-        raise DragomanError(
-            f"{step.target} cannot count tokens: its protocol, {step.named}, has no such call.",
-            status=501,
-            code="unsupported",
-        )
-    call.step = step
-    call.attempts = 1
+        told = f"{step.target} cannot count tokens: its protocol, {step.named}, has no such call."
+        raise Unfit(DragomanError(told, status=501, code="unsupported"))
     request = call.protocol.read_request(call.body, call.route)
-    outgoing = step.protocol.write_request(
-        request, step.target.model, profile_for(step.named, step.target.model), Losses(call.protocol.spelling)
-    )
+    profile = profile_for(step.named, step.target.model)
+    try:
+        outgoing = step.protocol.write_request(request, step.target.model, profile, Losses(call.protocol.spelling))
+    except BadRequest as error:
+        raise Unfit(error) from None
+    call.step = step
+    call.attempts += 1
     body = json.decode(outgoing.body)
     endpoint = await gateway.engine.endpoint(step.endpoint)
 
@@ -45,7 +44,7 @@ async def count_tokens(call: Call, caller: Caller, gateway: Gateway, step: Step)
             response = await gateway.transport(endpoint).send(sent)
             found = await response.read(_MAX_COUNT_ANSWER)
         except TransportError as error:
-            raise upstream_error(error, step) from None
+            raise upstream_error(error, call, step) from None
         if response.status != 200:
             raise UpstreamBroken(f"The built-in model could not count: status {response.status}.")
         return found

@@ -8,7 +8,7 @@ import structlog
 
 from dragoman.ir import DragomanError, Overloaded, UpstreamError
 from dragoman.pipeline.admit import admit, check_type
-from dragoman.pipeline.attempt import worth_another
+from dragoman.pipeline.attempt import Unfit, worth_another
 from dragoman.pipeline.authenticate import authenticate
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
@@ -66,12 +66,18 @@ async def _read(call: Call, caller: Caller) -> None:
 async def _answer(call: Call, caller: Caller, gateway: Gateway) -> None:
     """Tries one target after the other until one answers. What has begun to leave is never begun again."""
     steps = choose(call, gateway)
-    last = steps[-1]
+    told: DragomanError | None = None
     for step in steps:
         try:
             await ask_target(call, caller, gateway, step)
             return
+        except Unfit as error:
+            told = told or error.why
         except (UpstreamError, Overloaded) as error:
-            if step is last or caller.started or gateway.closing or not worth_another(error):
-                raise
-            _log.warning("trying the next target", request_id=call.id, target=str(step.target), error=error.message)
+            told = error
+            if caller.started or gateway.closing or not worth_another(error):
+                break
+        if step is not steps[-1]:
+            _log.warning("trying the next target", request_id=call.id, target=step.label, error=told.message)
+    assert told is not None
+    raise told

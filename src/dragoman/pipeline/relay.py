@@ -51,7 +51,7 @@ async def _chunk(call: Call, step: Step, response: IncomingResponse) -> bytes:
     try:
         return await response.chunk()
     except TransportError as error:
-        raise upstream_error(error, step) from None
+        raise upstream_error(error, call, step) from None
     except asyncio.CancelledError as cancelled:
         if cancelled.args == CLOSING:
             raise shutting_down() from None
@@ -65,7 +65,7 @@ async def _whole(call: Call, step: Step, response: IncomingResponse) -> bytes:
     try:
         return await response.read(_MAX_ANSWER)
     except TransportError as error:
-        raise upstream_error(error, step) from None
+        raise upstream_error(error, call, step) from None
     finally:
         call.upstream += perf_counter() - began
 
@@ -136,6 +136,7 @@ async def _relay_stream_translated(call: Call, caller: Caller, step: Step, respo
     reader = step.protocol.stream_reader()
     writer: StreamWriter | None = None
     ended = False
+    says_something = False
     try:
         while not ended:
             data = await _chunk(call, step, response)
@@ -148,8 +149,9 @@ async def _relay_stream_translated(call: Call, caller: Caller, step: Step, respo
                 conceal(failed, call.snapshot.redactor)
             if failed is not None and not caller.started:
                 raise failed
+            if not says_something:
+                says_something = check_first_events(events, step.target.provider)
             if writer is None:
-                check_first_events(events, step.target.provider)
                 writer = _writer(call, events, step)
             out = writer.write(events)
             if failed is not None:

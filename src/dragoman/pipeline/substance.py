@@ -22,18 +22,21 @@ def check_answer(response: Response, provider: str) -> None:
     raise _empty(finish, provider)
 
 
-def check_first_events(events: Sequence[Event], provider: str) -> None:
-    """The same for the first events of a stream: raises where they are its whole answer and that is none."""
+def check_first_events(events: Sequence[Event], provider: str) -> bool:
+    """The same for the events of a stream of which nothing has said anything yet: whether these do.
+
+    Raises where they are its end and it is none."""
     finish: Finish | None = None
     for event in events:
         if isinstance(event, Finished):
             if event.finish.reason not in _WENT_WRONG:
-                return
+                return True
             finish = event.finish
         elif not isinstance(event, Started | UsageReported):
-            return
+            return True
     if finish is not None:
         raise _empty(finish, provider)
+    return False
 
 
 def _empty(finish: Finish, provider: str) -> UpstreamBroken:
