@@ -122,6 +122,20 @@ def test_the_root_key(shell: Path) -> None:
         assert found.status == "fail"
         assert "openssl rand -hex 32" in found.mend
         assert "sk-1234" not in found.message
+    guessable = settings_of("{server: {host: 0.0.0.0}, keys: [{name: ci, key: tiny-key}]}")
+    found = checks.root_key(guessable, good)
+    assert found.status == "fail" and "'ci'" in found.message and "tiny-key" not in found.message
+    near.data.mkdir(exist_ok=True)
+    (near.data / "root-key.sha256").write_text("0" * 64)
+    assert (
+        f"Remove {near.data / 'root-key.sha256'}: the next start makes a new one" in checks.root_key(near, {}).message
+    )
+
+
+@pytest.mark.parametrize("data", ["/proc", "/proc/x", "/sys/x/y"])
+def test_a_data_directory_of_the_kernels(shell: Path, data: str) -> None:
+    found = checks.data_directory(settings_of("{}").model_copy(update={"data": Path(data)}))
+    assert found.status == "fail" and "kernel" in found.message and "--data" in found.mend
 
 
 def test_the_engine(shell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

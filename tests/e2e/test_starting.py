@@ -9,13 +9,14 @@ import shutil
 import signal
 import socket
 import ssl
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
-from e2e.gateway import Gateway, provider, running, wait_until
+from e2e.gateway import Gateway, provider, running, wait_until, with_local_model
 from e2e.processes import of_session
 
 NOWHERE = "providers:\n" + provider("openai", "openai-chat", "http://127.0.0.1:9/v1", "gpt-*")
@@ -92,6 +93,69 @@ def test_the_root_key_is_shown_once_and_kept_as_a_digest(tmp_path: Path) -> None
         assert shown not in second.text and "Root key" not in second.text
 
 
+def test_a_start_that_does_not_come_to_showing_the_root_key_keeps_none(tmp_path: Path) -> None:
+    unset = {"DRAGOMAN_ROOT_KEY": ""}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused(tmp_path, 1, config=NOWHERE, arguments=("--port", port), environment=unset)
+    refused(tmp_path, 1, config=NOWHERE, arguments=("--host", "0.0.0.0"), environment=unset)
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).write_text("not a certificate")
+    broken = "server: {tls: {certificate: cert.pem, private_key: key.pem}}\n" + NOWHERE
+    gateway = Gateway(tmp_path, config=broken, environment=unset)
+    try:
+        assert gateway.process.wait(60) == 1
+    finally:
+        gateway.close()
+    assert "Root key" not in gateway.text
+    assert not (tmp_path / "root-key.sha256").exists()
+
+
+def test_a_removed_digest_makes_another_root_key(tmp_path: Path) -> None:
+    shown = []
+    for _ in range(2):
+        with running(tmp_path, config=NOWHERE, environment={"DRAGOMAN_ROOT_KEY": ""}) as gateway:
+            shown.append(wait_until(lambda gateway=gateway: re.search(r"keep it\): (\S+)", gateway.text))[1])
+            file = tmp_path / "root-key.sha256"
+            wait_until(lambda gateway=gateway, file=file: f"remove {file}" in gateway.text)
+        file.unlink()
+    assert shown[0] != shown[1]
+
+
+def test_the_root_key_is_shown_before_the_model_is_fetched(tmp_path: Path) -> None:
+    nothing = {
+        "DRAGOMAN_ROOT_KEY": "",
+        "PIP_INDEX_URL": "http://127.0.0.1:9/",
+        "PIP_RETRIES": "0",
+        "PIP_CONFIG_FILE": "/dev/null",
+    }
+    with running(tmp_path, environment=nothing) as gateway:
+        wait_until(lambda: "Try it" in gateway.text)
+        text = gateway.text
+        assert text.index("listens on") < text.index("Root key") < text.index("does not run") < text.index("Try it")
+        assert (tmp_path / "root-key.sha256").exists()
+        match = re.search(r"keep it\): (\S+)", text)
+        assert match is not None
+        gateway.key = match[1]
+        began = time.monotonic()
+        status, headers, told = gateway.post(CHAT, {"model": "any", "messages": [{"role": "user", "content": "Hi"}]})
+        assert status == 503, told
+        assert (status, int(headers["retry-after"]) <= 10) == (503, True)
+        assert b"could not be fetched" in told and b"PIP_INDEX_URL" not in told and str(tmp_path).encode() not in told
+        assert time.monotonic() - began < 20
+
+
+def test_a_host_that_is_none(tmp_path: Path) -> None:
+    text = refused(tmp_path, 1, config=NOWHERE, arguments=("--host", "nosuch.invalid"))
+    assert "nosuch.invalid" in text and "no such host" in text
+
+
+def test_a_wide_bind_needs_callers_keys_that_nobody_guesses(tmp_path: Path) -> None:
+    config = NOWHERE + "keys: [{name: ci, key: tiny-key}]\n"
+    text = refused(tmp_path, 1, config=config, arguments=("--host", "0.0.0.0"))
+    assert "'ci'" in text and "16 characters" in text and "tiny-key" not in text
+
+
 def test_a_given_root_key_is_neither_shown_nor_kept(tmp_path: Path) -> None:
     with running(tmp_path, config=NOWHERE) as gateway:
         wait_until(lambda: "Try it" in gateway.text)
@@ -106,6 +170,21 @@ def test_the_trial_key_is_for_models_and_no_more(demo: Gateway) -> None:
     assert status == 403 and b"root key" in body
     asked = {"model": "any", "max_tokens": 2, "messages": [{"role": "user", "content": "Hi"}]}
     assert demo.post(CHAT, asked, bearer)[0] == 200
+
+
+def test_the_trial_key_ends_with_the_demo(tmp_path: Path, local_model_file: Path) -> None:
+    data = with_local_model(tmp_path, local_model_file)
+    with running(data) as gateway:
+        key = wait_until(lambda: re.search(r"Bearer (dgm_try_\w+)", gateway.text))[1]
+        bearer = {"authorization": f"Bearer {key}"}
+        assert gateway.get("/v1/models", bearer)[0] == 200
+        gateway.config.write_text(NOWHERE)
+        assert gateway.post("/admin/v1/config/reload", b"")[0] == 200
+        assert gateway.get("/v1/models", bearer)[0] == 401
+        # The file that was not there at the start is watched from now on.
+        gateway.config.write_text(NOWHERE + "models: {mine: {targets: [{provider: openai, model: gpt-x}]}}\n")
+        root = {"authorization": f"Bearer {gateway.key}"}
+        wait_until(lambda: gateway.get("/v1/models/mine", root)[0] == 200)
 
 
 class SecureGateway(Gateway):

@@ -19,11 +19,12 @@ from typing import Any, Literal
 from dragoman.cli.inprocess import gateway_here
 from dragoman.cli.probe import HASTY, Probe, probe
 from dragoman.config import Loaded, Settings
+from dragoman.config.check import LEAST_KEY
 from dragoman.config.presets import LOCAL_MODEL, PRESETS
 from dragoman.config.reading import spell
 from dragoman.local.pull import CATALOGUE, is_pulled, model_path
 from dragoman.server.bind import EXAMPLE_KEYS, BindError, check_exposure, is_loopback, listen
-from dragoman.server.root_key import VARIABLE
+from dragoman.server.root_key import VARIABLE, given_key, key_file
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -77,6 +78,8 @@ def data_directory(settings: Settings) -> Finding:
         return Finding("data", "fail", f"{there} is no directory", elsewhere)
     if not os.access(there, os.W_OK | os.X_OK):
         return Finding("data", "fail", f"{there} cannot be written to", f"Give this user the right to. {elsewhere}")
+    if _is_of_the_kernel(there):
+        return Finding("data", "fail", f"{there} belongs to the kernel: nothing can be kept there", elsewhere)
     free = shutil.disk_usage(there).free
     text = f"{data}{'' if there == data else ' (made at the first start)'}, {free / 1e9:.1f} GB free"
     if free < _NO_SPACE:
@@ -84,6 +87,11 @@ def data_directory(settings: Settings) -> Finding:
     if free < _LITTLE_SPACE:
         return Finding("data", "warn", text, f"The ledger grows with each request: free some space. {elsewhere}")
     return Finding("data", "ok", text)
+
+
+def _is_of_the_kernel(path: Path) -> bool:
+    # They say of themselves that they have no blocks at all, and root is told that it may write.
+    return any(path.absolute().is_relative_to(place) for place in ("/proc", "/sys"))
 
 
 def port(settings: Settings) -> Finding:
@@ -127,23 +135,24 @@ def _is_gateway(host: str, port: int, *, tls: bool) -> bool:
 
 
 def root_key(settings: Settings, environment: Mapping[str, str]) -> Finding:
-    given = environment.get(VARIABLE, "").strip()
+    given = given_key(environment)
     try:
-        check_exposure(settings.server.host, given or None)
+        check_exposure(settings.server.host, given, settings.keys)
     except BindError as error:
         what, _, mend = str(error).partition(". ")
         return Finding("root key", "fail", what.replace("Refusing", "would refuse"), mend)
     if given:
-        if given.lower() in EXAMPLE_KEYS or len(given) < 16:
+        if given.lower() in EXAMPLE_KEYS or len(given) < LEAST_KEY:
             return Finding(
                 "root key",
                 "warn",
-                f"${VARIABLE} is an example or shorter than 16 characters",
+                f"${VARIABLE} is an example or shorter than {LEAST_KEY} characters",
                 'Set it to a long random secret, e.g. "$(openssl rand -hex 32)".',
             )
         return Finding("root key", "ok", f"from ${VARIABLE}")
-    if (settings.data / "root-key.sha256").is_file():
-        return Finding("root key", "ok", f"made at an earlier start; its digest is in {settings.data}")
+    if (file := key_file(settings.data)).is_file():
+        kept = f"made at an earlier start; only its digest is kept. Lost? Remove {file}: the next start makes a new one"
+        return Finding("root key", "ok", kept)
     return Finding("root key", "ok", "will be made at the first start and shown once")
 
 

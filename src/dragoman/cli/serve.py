@@ -85,15 +85,13 @@ async def greet(supervisor: Supervisor) -> None:
     key = supervisor.key
     assert key is not None
     model = likely_model(settings) or "MODEL"
+    fetching = loaded.demo and supervisor.local is not None
+    _say(f"Dragoman listens on {url}{'; the built-in model is on its way.' if fetching else ''}")
+    if key.made is not None:
+        _show_key(supervisor, key.made)
     if loaded.demo and supervisor.local is not None:
-        _say(f"Dragoman listens on {url}; the built-in model is on its way.")
         await _watch_local(supervisor.local)
         model = "smollm2-135m"
-    else:
-        _say(f"Dragoman listens on {url}")
-    if key.made is not None:
-        _say("")
-        _say(f"  Root key (shown this once, keep it): {key.made}")
     _say("")
     _say(f"  Gateway   {url}/v1   (OpenAI SDKs)   {url}   (Google's SDKs)")
     _say(f"  Models    {url}/v1/models")
@@ -113,6 +111,21 @@ async def greet(supervisor: Supervisor) -> None:
         _say("  (with the root key that the first start showed in DRAGOMAN_ROOT_KEY)")
     _say(curl(url, credential, model, insecure=settings.server.tls is not None))
     _say("")
+
+
+def _show_key(supervisor: Supervisor, made: str) -> None:
+    """First shown and only then kept: a start that does not come this far leaves no key behind that nobody has seen."""
+    from dragoman.server.root_key import key_file
+
+    file = key_file(supervisor.settings.data)
+    _say("")
+    _say(f"  Root key (shown this once, keep it): {made}")
+    try:
+        supervisor.keep_key()
+    except OSError as error:
+        _say(f"  It holds until the next start only, for {file} cannot be written: {error.strerror or error}.")
+    else:
+        _say(f"  If it is ever lost, remove {file}: the next start makes a new one.")
 
 
 def base_url(host: str, port: int, *, tls: bool) -> str:

@@ -15,6 +15,9 @@ from dragoman.config.problem import Problem
 from dragoman.config.reading import Reading
 from dragoman.config.wording import closest, listing
 
+# Fewer characters than this can be guessed by who may try for long.
+LEAST_KEY = 16
+
 
 def dangling(reading: Reading) -> list[Problem]:
     """Errors: what a section says of another is not true."""

@@ -78,6 +78,7 @@ class LocalModel:
         self.base_url: str | None = None
         self.api_key = secrets.token_urlsafe(32)
         self.reason: str | None = None  # why it failed, or died the last time
+        self.trouble: str | None = None  # the same for callers, in a few words
         self.pulled: tuple[int, int] | None = None  # bytes done and in all, while PULLING
         self.pid: int | None = None
         self.restarts = 0
@@ -91,11 +92,18 @@ class LocalModel:
         self._changed = asyncio.Event()
         self._stopping = False
 
+    @property
+    def again_in(self) -> float:
+        """Seconds until `start` tries anew after a failure; 0 where it would at once."""
+        if self.state is not State.FAILED:
+            return 0.0
+        return max(0.0, self._failed_at + _COOL_DOWN - time.monotonic())
+
     async def start(self) -> None:
         """Begin to run the model unless it runs, without waiting; after a failure, at most every 10 s."""
         if self._task and not self._task.done():
             return
-        if self.state is State.FAILED and time.monotonic() - self._failed_at < _COOL_DOWN:
+        if self.again_in > 0:
             return
         self._stopping = False
         self._set(State.STARTING)
@@ -138,8 +146,9 @@ class LocalModel:
         if self._on_state:
             self._on_state(state)
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, trouble: str = "does not start") -> None:
         self.reason = reason
+        self.trouble = trouble
         self._failed_at = time.monotonic()
         _log.error("the local model does not run: %s", reason)
         self._set(State.FAILED)
@@ -168,7 +177,7 @@ class LocalModel:
                 self._set(State.STARTING)
                 await asyncio.sleep(min(_FIRST_PAUSE * 2 ** (self._failures - 1), _LONGEST_PAUSE))
         except PullFailed as failure:
-            self._fail(str(failure))
+            self._fail(str(failure), "could not be fetched")
         except OSError as error:
             self._fail(f"The local model's process could not be started: {error}")
         except Exception as error:

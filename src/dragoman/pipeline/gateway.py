@@ -41,16 +41,16 @@ class Gateway:
         self.draining = False  # /readyz says no
         self.closing = False  # what is still open is being ended
         self.lists = Lists()
-        self._workers = workers
+        # The bound is on the whole machine's one model, so each worker has its share of it. Like the model's own size it is
+        # settled at the start: a second gate beside the first one's requests would let in twice as many.
+        local = snapshot.settings.local
+        self.gate = Gate(max(1, local.parallel // workers), local.queue // workers)
         self._transports: dict[tuple[str, int], Transport] = {}
         self.swap(snapshot)
 
     def swap(self, snapshot: Snapshot) -> None:
         """From here on new requests see `snapshot`; running ones keep theirs."""
         self.snapshot = snapshot
-        local = snapshot.settings.local
-        # The bound is on the whole machine's one model, so each worker has its share of it.
-        self.gate = Gate(max(1, local.parallel // self._workers), local.queue // self._workers)
         self.logs.redact(snapshot.redactor)
 
     @property
@@ -75,8 +75,10 @@ class Gateway:
 
 
 @asynccontextmanager
-async def admitted(gateway: Gateway) -> AsyncIterator[None]:
-    """A place at the built-in model for the length of the block. Raises Overloaded where too many wait already."""
+async def admitted(gateway: Gateway, template: Endpoint) -> AsyncIterator[None]:
+    """A place at the built-in model for the length of the block, taken once the model runs: nobody holds one while it is
+    being fetched. Raises Overloaded where it does not run or too many wait already."""
+    await gateway.engine.endpoint(template)
     try:
         async with gateway.gate.enter():
             yield

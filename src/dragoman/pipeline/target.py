@@ -16,13 +16,13 @@ from dragoman.pipeline.step import Step
 
 
 async def ask_target(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None:
-    """The target's whole answer, given to the caller. Raises UpstreamError, Overloaded, BadRequest."""
+    """The target's whole answer, given to the caller. Raises UpstreamError, Overloaded, Unfit, BadRequest."""
     assert call.route is not None
     began = perf_counter()
     outcome = "ok"
     try:
         if step.endpoint.local:
-            async with admitted(gateway):
+            async with admitted(gateway, step.endpoint):
                 await _ask(call, caller, gateway, step)
         else:
             await _ask(call, caller, gateway, step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Mapping
@@ -27,23 +28,40 @@ def new_key(prefix: str = "dgm_") -> str:
     return prefix + secrets.token_hex(24)
 
 
+def given_key(environment: Mapping[str, str]) -> str | None:
+    """The operator's own key."""
+    return environment.get(VARIABLE, "").strip() or None
+
+
+def key_file(data: Path) -> Path:
+    """Where the digest of a made key is kept. Without the file, the next start makes another key."""
+    return data / "root-key.sha256"
+
+
 def root_key(data: Path, environment: Mapping[str, str]) -> RootKey:
-    """The key in force; `data` must exist. Raises OSError where the file cannot be read or written."""
-    given = environment.get(VARIABLE, "").strip()
+    """The key in force; `data` must exist. A key made here is not kept yet. Raises OSError where it could not be, or where
+    the kept one cannot be read."""
+    given = given_key(environment)
     if given:
         return RootKey(digest(given.encode()), given=given)
-    path = data / "root-key.sha256"
     try:
-        kept = bytes.fromhex(path.read_text().strip())
+        kept = bytes.fromhex(key_file(data).read_text().strip())
         if len(kept) == 32:
             return RootKey(kept)
     except (FileNotFoundError, ValueError):
         pass
+    if not os.access(data, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(data))
     made = new_key()
+    return RootKey(digest(made.encode()), made=made)
+
+
+def keep(data: Path, key: RootKey) -> None:
+    """Puts the key's digest on the disk, whole or not at all. Raises OSError."""
+    path = key_file(data)
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(digest(made.encode()).hex() + "\n")
+        file.write(key.digest.hex() + "\n")
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    return RootKey(digest(made.encode()), made=made)

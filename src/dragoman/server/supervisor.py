@@ -19,14 +19,15 @@ from typing import Any
 
 import structlog
 
-from dragoman.config import ConfigError, Loaded, Settings, fingerprint
+from dragoman.config import ConfigError, Loaded, Settings
 from dragoman.local.pull import pull
 from dragoman.local.supervise import LocalModel, State
 from dragoman.observe import logs, metrics
 from dragoman.pipeline.snapshot import digest
 from dragoman.server.bind import check_exposure, listen
 from dragoman.server.control import Channel
-from dragoman.server.root_key import RootKey, new_key, root_key
+from dragoman.server.root_key import RootKey, given_key, keep, new_key, root_key
+from dragoman.server.watched import Watched, needs_restart
 
 _log = structlog.get_logger(__name__)
 
@@ -75,6 +76,7 @@ class Supervisor:
         self._listener: socket.socket | None = None
         self._directory: Path | None = None
         self._applied_at = time.time()
+        self._watched = Watched(loaded.path)
 
     async def run(self, on_ready: Any) -> int:
         """Serves until told to stop; the process's exit status. `on_ready(supervisor)` is awaited once, when requests are
@@ -103,21 +105,27 @@ class Supervisor:
     def _prepare(self) -> None:
         settings = self.settings
         data = settings.data
+        check_exposure(settings.server.host, given_key(self._environment), settings.keys)
+        self._listener = listen(settings.server.host, settings.server.port)
+        self.port = self._listener.getsockname()[1]
         try:
             data.mkdir(parents=True, exist_ok=True)
             self.key = root_key(data, self._environment)
         except OSError as error:
+            self._listener.close()
             raise StartFailed(
                 f"The data directory {data} cannot be used: {error.strerror or error}. Choose another with --data DIR."
             ) from None
-        check_exposure(settings.server.host, self.key.given)
-        self._listener = listen(settings.server.host, settings.server.port)
-        self.port = self._listener.getsockname()[1]
         self._directory = Path(tempfile.mkdtemp(prefix="dragoman-"))
         if self.loaded.demo:
             # The demo's model costs nobody money; a key for it may be shown at each start, and ends with the process.
             self.trial_key = new_key("dgm_try_")
         self._make_local()
+
+    def keep_key(self) -> None:
+        """Puts a root key made at this start on the disk, as a digest: once it was shown, and not before. Raises OSError."""
+        if self.key is not None and self.key.made is not None:
+            keep(self._begun_with.data, self.key)
 
     def _make_local(self) -> None:
         """Where a provider is the built-in model; it is started when the first request for it comes."""
@@ -199,6 +207,8 @@ class Supervisor:
                 case "need_local":
                     if self.local is not None:
                         await self.local.start()
+                    # Answered even where nothing changed: it may be too soon after a failure for another attempt.
+                    worker.channel.send("local", **self._local_message())
                 case "reload":
                     self._spawn(self._reload_for(worker))
 
@@ -214,12 +224,13 @@ class Supervisor:
 
     def _local_message(self) -> dict[str, Any]:
         if self.local is None:
-            return {"state": "stopped", "base_url": None, "api_key": None, "reason": None}
+            return {"state": "stopped", "base_url": None, "api_key": None, "trouble": None, "again_in": 0.0}
         return {
             "state": self.local.state.value,
             "base_url": self.local.base_url,
             "api_key": self.local.api_key,
-            "reason": self.local.reason,
+            "trouble": self.local.trouble,
+            "again_in": self.local.again_in,
         }
 
     def _local_changed(self, state: State) -> None:
@@ -237,6 +248,7 @@ class Supervisor:
         """Reads and checks first; only what is wholly good is put in force, at once for all that is in it."""
         async with self._reloading:
             loop = asyncio.get_running_loop()
+            self._watched.apply()
             try:
                 loaded: Loaded = await loop.run_in_executor(None, self._load)
             except ConfigError as error:
@@ -257,8 +269,11 @@ class Supervisor:
                 return 500, {
                     "error": {"message": f"The configuration could not be read: {error}", "type": "server_error"}
                 }
-            restart = _needs_restart(self._begun_with, loaded.settings)
+            restart = needs_restart(self._begun_with, loaded.settings)
             self.loaded, self.settings = loaded, loaded.settings
+            self._watched.follow(loaded.path)
+            if not loaded.demo:
+                self.trial_key = None  # it was for the built-in model, not for what vendors charge for
             self._make_local()
             self._applied_at = time.time()
             for worker in self._workers:
@@ -267,18 +282,10 @@ class Supervisor:
             return 200, {"reloaded": True, "needs_restart": restart}
 
     async def _watch(self) -> None:
-        """Reloads when the file changes. A file that is being written is looked at again once it has come to rest."""
-        path = self.loaded.path
-        if path is None:
-            return
-        applied = seen = fingerprint(path)
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            now = fingerprint(path)
-            if now == seen != applied and now is not None:
-                applied = now
+            if self._watched.has_changed() and not self._reloading.locked():
                 await self._reload_and_log("file change")
-            seen = now
 
     async def _compact(self) -> None:
         assert self._directory is not None
@@ -324,21 +331,6 @@ class Supervisor:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _needs_restart(old: Settings, new: Settings) -> list[str]:
-    """The settings that differ and are read only at start."""
-    pairs = {
-        "server.host": (old.server.host, new.server.host),
-        "server.port": (old.server.port, new.server.port),
-        "server.workers": (old.server.workers, new.server.workers),
-        "server.tls": (old.server.tls, new.server.tls),
-        "data": (old.data, new.data),
-        "database": (old.database, new.database),
-        "log": (old.log, new.log),
-        "local": (old.local, new.local),
-    }
-    return [name for name, (before, after) in pairs.items() if before != after]
 
 
 async def supervise(supervisor: Supervisor, on_ready: Any) -> int:
