@@ -3,41 +3,7 @@
 import pytest
 
 from dragoman.ir import BadRequest
-from dragoman.protocols.gemini.schema import clean, json_schema
-
-
-def test_cleaning_keeps_properties_named_like_keywords() -> None:
-    schema = {
-        "$schema": "x",
-        "type": "object",
-        "properties": {
-            "const": {"type": "string"},
-            "format": {"type": "string", "format": "uuid", "description": "id"},
-            "examples": {"type": "array", "items": {"const": "a"}, "examples": [1]},
-            "$schema": {"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 10},
-            "ratio": {"type": "number", "exclusiveMinimum": 0.5},
-        },
-        "required": ["const"],
-        "additionalProperties": False,
-        "$defs": {"D": {"discriminator": {}, "oneOf": [{"const": None}, {"const": 1.5}]}},
-    }
-    assert clean(schema) == {
-        "type": "object",
-        "properties": {
-            "const": {"type": "string"},
-            "format": {"type": "string", "description": "id (format: uuid)"},
-            "examples": {"type": "array", "items": {"enum": ["a"], "type": "string"}},
-            "$schema": {"type": "integer", "minimum": 1, "maximum": 9},
-            "ratio": {"type": "number", "description": "(greater than 0.5)"},
-        },
-        "required": ["const"],
-        "additionalProperties": False,
-        "$defs": {"D": {"oneOf": [{"enum": [None]}, {"enum": [1.5], "type": "number"}]}},
-    }
-
-
-def test_a_single_all_of_is_merged() -> None:
-    assert clean({"allOf": [{"$ref": "#/$defs/A"}], "description": "d"}) == {"$ref": "#/$defs/A", "description": "d"}
+from dragoman.protocols.gemini.schema import json_schema
 
 
 def test_openapi_to_json_schema() -> None:

@@ -1,15 +1,12 @@
 """Google's two doors for schemas: the proto `Schema` (a subset of OpenAPI 3.0), and plain JSON Schema.
 
-A `Schema` read becomes JSON Schema; JSON Schema written goes through `parametersJsonSchema` and `responseJsonSchema`, whose
-parser refuses no key, and is cleaned only of what the back end is known to refuse or misread there
-(google-ai-generativelanguage 0.12.1, docstring of `response_json_schema`; pydantic-ai's profile for Google, 2026-10).
-Both walk positions of schemas, never keys by name: a property may well be called `format` or `const`.
+A `Schema` read becomes JSON Schema; JSON Schema goes out through the other door (see `clean_schema`), but for a bare enum.
+Positions of schemas are walked, never keys by name: a property may well be called `format` or `const`.
 """
 
 from typing import Any
 
 from dragoman.protocols.gemini.fields import Object, boolean, camel, integer, invalid, plain_object
-from dragoman.wire.json import encode_text
 
 # Numbers of proto's enum Type.
 _TYPES = ("", "string", "number", "integer", "boolean", "array", "object", "null")
@@ -17,7 +14,6 @@ _WHOLE = frozenset({"maxItems", "minItems", "maxLength", "minLength", "maxProper
 _ONE = frozenset({"items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"})
 _MANY = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _NAMED = frozenset({"properties", "$defs", "definitions", "defs", "patternProperties"})
-_REFUSED = frozenset({"$schema", "$comment", "discriminator", "examples", "deprecated", "readOnly", "writeOnly"})
 MAX_DEPTH = 64
 
 
@@ -82,62 +78,6 @@ def _with_null(schema: Object) -> Object:
     if isinstance(schema.get("enum"), list) and None not in schema["enum"]:
         schema["enum"] = [*schema["enum"], None]
     return schema
-
-
-def clean(schema: Any, depth: int = 0) -> Any:
-    """JSON Schema as the JSON Schema door honours it."""
-    if not isinstance(schema, dict) or depth > MAX_DEPTH:
-        return schema
-    if isinstance(schema.get("allOf"), list) and len(schema["allOf"]) == 1 and isinstance(schema["allOf"][0], dict):
-        schema = {**schema["allOf"][0], **{key: held for key, held in schema.items() if key != "allOf"}}
-    cleaned: Object = {}
-    notes: list[str] = []
-    for key, held in schema.items():
-        if key in _REFUSED:
-            continue
-        if key in _NAMED and isinstance(held, dict):
-            cleaned[key] = {word: clean(item, depth + 1) for word, item in held.items()}
-        elif key in _MANY and isinstance(held, list):
-            cleaned[key] = [clean(item, depth + 1) for item in held]
-        elif key in _ONE:
-            cleaned[key] = clean(held, depth + 1)
-        elif key == "const":
-            cleaned["enum"] = [held]
-            if "type" not in schema and isinstance(held, (str, bool, int, float)):
-                cleaned["type"] = _type_of(held)
-        elif key in ("exclusiveMinimum", "exclusiveMaximum"):
-            _bound(key, held, schema, cleaned, notes)
-        elif key == "format" and schema.get("type") == "string":
-            notes.append(f"format: {held}")
-        else:
-            cleaned[key] = held
-    if notes:
-        told = cleaned.get("description")
-        note = f"({', '.join(notes)})"
-        cleaned["description"] = f"{told} {note}" if isinstance(told, str) and told else note
-    return cleaned
-
-
-def _bound(key: str, held: Any, schema: Object, cleaned: Object, notes: list[str]) -> None:
-    if isinstance(held, bool) or not isinstance(held, (int, float)):
-        return  # draft 4's boolean form
-    least = key == "exclusiveMinimum"
-    if schema.get("type") == "integer" and isinstance(held, int):
-        cleaned["minimum" if least else "maximum"] = held + 1 if least else held - 1
-    else:
-        notes.append(f"{'greater' if least else 'less'} than {encode_text(held)}")
-
-
-def _type_of(value: str | bool | int | float) -> str:
-    match value:
-        case bool():
-            return "boolean"
-        case str():
-            return "string"
-        case int():
-            return "integer"
-        case _:
-            return "number"
 
 
 def enum_schema(schema: Object) -> Object:

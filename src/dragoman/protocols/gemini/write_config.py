@@ -2,8 +2,9 @@
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, FunctionTool, Losses, OutputFormat, Reasoning, Request, Sampling
+from dragoman.protocols.gemini.clean_schema import clean
 from dragoman.protocols.gemini.fields import Object
-from dragoman.protocols.gemini.schema import clean, enum_schema
+from dragoman.protocols.gemini.schema import enum_schema
 
 # Google's own table for its OpenAI-compatible endpoint (ai.google.dev/gemini-api/docs/openai, 2026-10).
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}

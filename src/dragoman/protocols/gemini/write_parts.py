@@ -300,6 +300,10 @@ def _reminder(part: Text) -> Object:
 def _response(result: ToolResult) -> Object:
     """The object that `functionResponse.response` must be: objects as they are, all else under `output`."""
     held: Any = result.content
+    if '"$ref"' in held:
+        # Gemini 3 takes a `$ref` anywhere in a result for the name of a part beside it: 400 "The referenced name … does not match
+        # to a display_name" (vercel/ai#14369). As text it is only text.
+        return {"error" if result.is_error else "output": held}
     if result.is_json or held[:1] in ("{", "["):
         try:
             held = decode(held.encode())

@@ -2,9 +2,9 @@
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, BuiltinTool, FunctionTool, Losses, Request
+from dragoman.protocols.gemini.clean_schema import clean
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.names import to_wire
-from dragoman.protocols.gemini.schema import clean
 
 _BUILTINS = {
     "web_search": "googleSearch",
