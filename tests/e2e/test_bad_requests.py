@@ -176,10 +176,17 @@ def test_odd_values_are_never_our_failure(relay: Gateway, vendors: Vendors, body
 
 
 def test_the_last_of_two_equal_members_counts(relay: Gateway, openai_vendor: Vendor) -> None:
-    body = b'{"model":"nothing","messages":[{"role":"user","content":"hi"}],"model":"via-openai"}'
-    status, _, _ = relay.post(CHAT, body)
-    assert status == 200
-    assert openai_vendor.last.json["model"] == "gpt-4o"
+    body = b'{"model":"via-openai","stream":true,"messages":[{"role":"user","content":"hi"}],"stream":false}'
+    status, headers, _ = relay.post(CHAT, body)
+    assert status == 200 and headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("second", ["model", "mod\\u0065l"])
+def test_two_models_are_none(relay: Gateway, vendors: Vendors, second: str) -> None:
+    body = f'{{"model":"via-gemini","messages":[{{"role":"user","content":"hi"}}],"{second}":"via-openai"}}'
+    error = refused(relay, relay.post(CHAT, body.encode()), "openai-chat", 400)
+    assert (error["code"], error["param"]) == ("duplicate_field", "model")
+    assert untouched(vendors)
 
 
 # --- who asks

@@ -1,5 +1,6 @@
 """The JSON door: the one place where a caller's or vendor's bytes become plain values."""
 
+from json import JSONDecoder
 from typing import Any, TypeVar
 
 import msgspec
@@ -37,6 +38,20 @@ def decode_object(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadRequest(f"The request body must be a JSON object, not {kind_of(value)}.", code="invalid_json")
     return value
+
+
+def names_twice(data: bytes, name: str) -> bool:
+    """Whether an object, which `data` must be, has two members of that name. Readers of JSON differ in which of them counts.
+
+    Raises RecursionError, and ValueError where it is no JSON after all."""
+    # The hook is called for the outermost object last. Numbers stay text: Python's bound on their length is none of JSON's.
+    found: list[list[tuple[str, Any]]] = [[]]
+
+    def keep(members: list[tuple[str, Any]]) -> None:
+        found[0] = members
+
+    JSONDecoder(object_pairs_hook=keep, parse_int=str, parse_float=str, strict=False).decode(data.decode())
+    return sum(known == name for known, _ in found[0]) > 1
 
 
 def encode(value: Any) -> bytes:

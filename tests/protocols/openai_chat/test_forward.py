@@ -88,9 +88,40 @@ def test_model_is_spliced(body: bytes, expected: bytes) -> None:
     assert forward(body, "other") == expected
 
 
-def test_duplicate_models_cannot_smuggle_one() -> None:
-    sent = forward(b'{"model":"a","model":"b"}', "other")
-    assert json.loads(sent)["model"] == "other"
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"a","model":"b"}',
+        b'{"model":"a","model":"a"}',
+        b'{"model":"a","n":1,"mod\\u0065l":"b"}',
+        b'{"\\u006dodel":"a","x":{"model":1},"mode\\u006C":"b"}',
+        b' {"model" : "a", "messages":[{"model":"x"}],\n"model"\t:"b"}',
+    ],
+)
+def test_a_model_that_is_named_twice_is_refused(body: bytes) -> None:
+    with pytest.raises(BadRequest, match="twice") as refused:
+        PROTOCOL.peek(body, ROUTE)
+    assert (refused.value.code, refused.value.param) == ("duplicate_field", "model")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"a","metadata":{"model":"b","model":"c"}}',
+        b'{"tools":[{"model":"x"}],"n":%s,"x":-1.5e999,"model":"a"}' % (b"1" * 5000),
+        b'{"model":"a","user":"\\u0065 \\u00e9 \\"model\\":\\"b\\""}',
+        '{"model":"a","x":"\u2028","y":{"model":"ü"}}'.encode(),
+    ],
+)
+def test_a_model_that_is_named_once_is_good(body: bytes) -> None:
+    assert PROTOCOL.peek(body, ROUTE).model == "a"
+
+
+def test_what_only_the_second_look_finds_is_refused_too() -> None:
+    for tail in (b'"\\q"', b'"\x00"', b'"\\ud800"'):
+        body = b'{"model":"a","model":"a","x":' + tail + b"}"
+        with pytest.raises(BadRequest):
+            PROTOCOL.peek(body, ROUTE)
 
 
 def test_usage_is_asked_for() -> None:

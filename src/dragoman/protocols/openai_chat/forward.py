@@ -22,7 +22,7 @@ from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest
 from dragoman.protocols.base import Outgoing, Peek
 from dragoman.protocols.openai_chat.write_request import PATH
-from dragoman.wire.json import decode, encode
+from dragoman.wire.json import decode, encode, names_twice
 
 
 class _StreamOptions(Struct, gc=False):
@@ -49,11 +49,16 @@ def peek(body: bytes) -> Peek:
         head = _decode_head(body)
         if not body.isascii():
             body.decode()  # the decoder does not look into the strings it skips
+        # The caller's right is checked on the one, a vendor may take the other. No usual encoder escapes U+006x.
+        if (body.count(b'"model"') > 1 or b"\\u006" in body) and names_twice(body, "model"):
+            raise BadRequest(
+                "The request names its model twice. Send 'model' once.", param="model", code="duplicate_field"
+            )
     except msgspec.ValidationError as error:
         raise _refused(str(error)) from None
     except RecursionError:
         raise BadRequest("The request body is nested too deeply.", code="invalid_json") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, ValueError) as error:
         if not body.strip():
             raise BadRequest("The request body is empty. Send a JSON object.", code="invalid_json") from None
         raise BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
