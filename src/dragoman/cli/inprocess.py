@@ -34,6 +34,7 @@ from dragoman.upstream.base import Origin
 
 # A first start may have to fetch the model; pip has deadlines of its own for a network that is silent.
 _START_SECONDS = 1800.0
+_LIST_SECONDS = 15.0
 
 
 class OwnEngine:
@@ -162,6 +163,8 @@ async def gateway_here(loaded: Loaded, *, verbose: bool = False) -> AsyncIterato
     engine = OwnEngine(settings)
     snapshot = snapshot_of(settings, demo=loaded.demo, root_key=digest(token.encode()))
     gateway = Gateway(snapshot, tally=Tally(), logs=log, engine=engine)
+    # There is one question and nobody else to hold up.
+    gateway.lists.patience = _LIST_SECONDS
     try:
         yield Here(gateway, token)
     finally:

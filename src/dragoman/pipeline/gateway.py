@@ -70,6 +70,7 @@ class Gateway:
         return found
 
     async def aclose(self) -> None:
+        await self.lists.aclose()
         for transport in self._transports.values():
             await transport.aclose()
 

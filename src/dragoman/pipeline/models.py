@@ -59,8 +59,15 @@ async def _one(call: Call, gateway: Gateway) -> ModelCard:
         raise unknown_model(call, gateway.lists.names())
     if call.key is not None and not call.key.root and not call.key.may_use(name, resolved.name):
         raise Forbidden(f"The key {call.key.name!r} may not use the model {name!r}.", code="model_not_allowed")
-    for card in await cards_of(gateway, call.snapshot, None):
-        if card.id in (name, resolved.name):
-            return card
-    # The vendor does not list it, or cannot be asked: that a request for it would be sent on is all that is known.
-    return ModelCard(resolved.name, resolved.targets[0].provider, 0, resolved.name)
+    directory = call.snapshot.directory
+    provider = resolved.targets[0].provider
+    if named := directory.named.get(resolved.name):
+        return ModelCard(resolved.name, provider, 0, resolved.name, named.description)
+    patterns = directory.patterns[provider]
+    if resolved.name not in patterns and any(map(is_pattern, patterns)):
+        for card in await _list_of(gateway, call.snapshot.endpoints[provider]):
+            if card.id in (name, resolved.name):
+                return card
+    # A plain name of the file's; or the vendor does not list it or cannot be asked: that a request for it would be sent on
+    # is all that is known.
+    return ModelCard(resolved.name, provider, 0, resolved.name)
