@@ -177,6 +177,29 @@ def test_reload(tmp_path: Path, vendor: Vendor) -> None:
         caller.leave()
 
 
+def test_a_reload_by_call_has_an_id_and_a_line(tmp_path: Path, vendor: Vendor) -> None:
+    with running(tmp_path, config=config(vendor)) as gateway:
+        path = "/admin/v1/config/reload"
+        for asked, status, key in (
+            (gateway.post(path, b""), 200, "root"),
+            (gateway.ask("POST", path, b"", {"authorization": "Bearer nobody"}), 401, None),
+            (gateway.get(path), 405, None),
+        ):
+            line = gateway.entry(asked[1]["x-request-id"])
+            assert (asked[0], line["status"], line.get("key"), line["path"]) == (status, status, key, path)
+            assert line["operation"] == "reload"
+
+
+def test_a_signal_and_a_changed_file_are_one_reload(tmp_path: Path, vendor: Vendor) -> None:
+    with running(tmp_path, config=config(vendor)) as gateway:
+        gateway.config.write_text(config(vendor, models="one"))
+        gateway.signal(signal.SIGHUP)
+        gateway.wait_for_log(lambda line: line.get("asked_by") == "signal")
+        gateway.config.write_text(config(vendor, models="second"))
+        gateway.wait_for_log(lambda line: line.get("asked_by") == "file change")
+        assert [line["asked_by"] for line in gateway.log if "asked_by" in line] == ["signal", "file change"]
+
+
 def test_a_running_stream_keeps_what_it_began_with(tmp_path: Path, vendor: Vendor) -> None:
     with running(tmp_path, config=config(vendor)) as gateway:
         release = threading.Event()

@@ -3,32 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from time import perf_counter, time
 
+from dragoman.observe.ids import request_id
+from dragoman.observe.logs import RequestEntry
 from dragoman.pipeline.authenticate import credential
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
-from dragoman.pipeline.snapshot import digest
+from dragoman.pipeline.snapshot import Key, digest
 from dragoman.protocols.base import Headers
 from dragoman.wire import json
 
-_JSON: Headers = [(b"content-type", b"application/json")]
+Reload = Callable[[], Awaitable[tuple[int, bytes]]]
 
 
-async def reload_config(gateway: Gateway, caller: Caller, reload: Callable[[], Awaitable[tuple[int, bytes]]]) -> None:
-    if caller.method != "POST":
-        await _error(caller, 405, "Reload with POST.", [(b"allow", b"POST")])
-        return
+async def reload_config(gateway: Gateway, caller: Caller, reload: Reload) -> None:
+    """Answers `caller`, and leaves one line in the log as every request does."""
+    name, when, began = request_id(), time(), perf_counter()
+    key = _key_of(gateway, caller)
+    status, headers, body = await _outcome(caller, key, reload)
+    try:
+        await caller.answer(status, [(b"content-type", b"application/json"), *headers, _id_header(name)], body)
+    finally:
+        gateway.log.write(
+            RequestEntry(
+                ts=when,
+                request_id=name,
+                operation="reload",
+                method=caller.method,
+                path=caller.path,
+                attempts=0,
+                status=status,
+                stream=False,
+                duration_ms=round((perf_counter() - began) * 1000, 2),
+                key=key.name if key is not None else None,
+                remote=caller.remote or None,
+            )
+        )
+
+
+def _key_of(gateway: Gateway, caller: Caller) -> Key | None:
     _, secret = credential(caller)
-    key = gateway.snapshot.keys.get(digest(secret)) if secret else None
+    return gateway.snapshot.keys.get(digest(secret)) if secret else None
+
+
+def _id_header(name: str) -> tuple[bytes, bytes]:
+    return (b"x-request-id", name.encode())
+
+
+async def _outcome(caller: Caller, key: Key | None, reload: Reload) -> tuple[int, Headers, bytes]:
+    if caller.method != "POST":
+        return 405, [(b"allow", b"POST")], _error("Reload with POST.")
     if key is None:
-        await _error(caller, 401, "Send the root key as 'Authorization: Bearer KEY'.")
-    elif not key.root:
-        await _error(caller, 403, "Only the root key may reload the configuration.")
-    else:
-        status, body = await reload()
-        await caller.answer(status, _JSON, body)
+        return 401, [], _error("Send the root key as 'Authorization: Bearer KEY'.")
+    if not key.root:
+        return 403, [], _error("Only the root key may reload the configuration.")
+    status, body = await reload()
+    return status, [], body
 
 
-async def _error(caller: Caller, status: int, message: str, headers: Headers | None = None) -> None:
-    body = json.encode({"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}})
-    await caller.answer(status, [*_JSON, *(headers or [])], body)
+def _error(message: str) -> bytes:
+    return json.encode({"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}})
