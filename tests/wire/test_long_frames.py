@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from dragoman.ir import UpstreamBroken
 from dragoman.wire import array, sse
 
-_EVENTS = st.lists(st.sampled_from([b"data: a", b": c", b"\r\n", b"\n", b"\r", b"x", b"\n\n", b"\r\n\r\n"]), max_size=20)
+_EVENTS = st.lists(
+    st.sampled_from([b"data: a", b": c", b"\r\n", b"\n", b"\r", b"x", b"\n\n", b"\r\n\r\n"]), max_size=20
+)
 _ITEMS = st.lists(
     st.sampled_from([b"[", b"]", b"{", b"}", b'"', b"\\", b"x", b",", b'{"a":"}\\""}', b"\r\n", b"[1]"]), max_size=20
 )
@@ -48,3 +50,27 @@ def test_pieces_count_towards_the_bound(
         splitter.feed(b"x" * 10)
     with pytest.raises(UpstreamBroken):
         splitter.feed(b"x" * 10)
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("step", [1, 512, 16 * 1024])
+def test_each_line_of_an_event_is_walked_a_few_times_at_most(
+    newline: bytes, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = 20_000
+    event = (b"data: 12345" + newline) * lines + newline
+    walked = 0
+    walk = sse._next_newline
+
+    def counted(data: bytes, at: int) -> int:
+        nonlocal walked
+        walked += 1
+        return walk(data, at)
+
+    monkeypatch.setattr(sse, "_next_newline", counted)
+    splitter = sse.EventSplitter()
+    found = [e for at in range(0, len(event), step) for e in splitter.feed(event[at : at + step])]
+    assert b"".join(found) + splitter.pending == event
+    assert [e.strip() for e in found] == [event.strip()]
+    # Its beginning is walked with each read until it is a long one; with reads of a byte that is what it is.
+    assert walked < 2 * lines + (sse._LONG // 10 * sse._LONG // step)

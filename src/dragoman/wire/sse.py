@@ -9,8 +9,9 @@ import re
 from dragoman.ir.errors import UpstreamBroken
 
 MAX_EVENT = 64 * 1024 * 1024  # bytes; an image can ride in one event
-# From this size on an unfinished event is kept in pieces: joining it to each read anew would cost the square of its size.
-_LONG = 256 * 1024
+# From this size on an unfinished event is kept in pieces, and only what is new is searched for its end: to join it to each
+# read and walk its lines anew would cost the square of its size.
+_LONG = 4 * 1024
 _BLANK_LINE = re.compile(rb"\n[\r\n]|\r\r")
 
 
