@@ -5,6 +5,7 @@ from dragoman.ir import BadRequest, FunctionTool, Losses, OutputFormat, Reasonin
 from dragoman.protocols.gemini.clean_schema import clean
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.schema import enum_schema
+from dragoman.protocols.gemini.speech import write_modalities, write_speech
 
 # Google's own table for its OpenAI-compatible endpoint (ai.google.dev/gemini-api/docs/openai, 2026-10).
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
@@ -25,7 +26,10 @@ def write_config(request: Request, profile: Profile, losses: Losses) -> Object:
         if thinking:
             config["thinkingConfig"] = thinking
     if request.modalities:
-        config["responseModalities"] = [word.upper() for word in request.modalities]
+        config["responseModalities"] = write_modalities(request.modalities)
+        speech = write_speech(request, losses)
+        if speech is not None:
+            config["speechConfig"] = speech
     return config
 
 

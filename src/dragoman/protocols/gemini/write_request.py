@@ -4,9 +4,10 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from dragoman.catalog.profile import Profile
-from dragoman.ir import BadRequest, Extra, Losses, Message, Request, Text, ToolCall
+from dragoman.ir import BadRequest, Losses, Message, Request, Text, ToolCall
 from dragoman.protocols.base import Outgoing
 from dragoman.protocols.gemini.fields import Object, camel
+from dragoman.protocols.gemini.speech import is_speech
 from dragoman.protocols.gemini.usage import write_tier
 from dragoman.protocols.gemini.write_config import write_config
 from dragoman.protocols.gemini.write_parts import Contents, put
@@ -55,7 +56,7 @@ def write_request(request: Request, model: str, profile: Profile, losses: Losses
     if request.user is not None:
         losses.add("user", "Gemini takes no user id", harmless=True)
     if request.extras:
-        _extras(request.extras, body, losses)
+        _extras(request, body, losses)
     return Outgoing(path_of(model, request.stream), encode(body), request.stream)
 
 
@@ -86,8 +87,10 @@ def _without_prefill(messages: tuple[Message, ...], losses: Losses) -> tuple[Mes
     return messages[:-1]
 
 
-def _extras(extras: tuple[Extra, ...], body: Object, losses: Losses) -> None:
-    for extra in extras:
+def _extras(request: Request, body: Object, losses: Losses) -> None:
+    for extra in request.extras:
+        if is_speech(extra, request):
+            continue
         if extra.owner != "gemini":
             losses.add_path(extra.path, _WHY, harmless=extra.harmless)
             continue

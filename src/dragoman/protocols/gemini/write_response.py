@@ -25,6 +25,7 @@ from dragoman.protocols.base import Stamp
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.finish import write_block, write_finish
 from dragoman.protocols.gemini.read_response import CANDIDATE_EXTRAS
+from dragoman.protocols.gemini.speech import sound_type
 from dragoman.protocols.gemini.usage import write_tier, write_usage
 from dragoman.protocols.gemini.write_parts import put
 from dragoman.wire.json import NotJson, decode, encode
@@ -62,6 +63,8 @@ def _candidate(candidate: Candidate, losses: Losses) -> Object:
     for part in candidate.parts:
         refused = refused or isinstance(part, Refusal)
         written = write_part(part)
+        if isinstance(part, Media) and part.extras:
+            losses.add_extras(part.extras, "gemini", _WHY)
         if written is not None:
             parts.append(written)
         elif isinstance(part, ToolCall):
@@ -102,7 +105,8 @@ def write_part(part: Part) -> Object | None:
         case Media():
             held: Object
             if part.data is not None:
-                held = {"inlineData": {"mimeType": part.mime or "application/octet-stream", "data": part.data}}
+                mime = sound_type(part.mime) if part.mime else "application/octet-stream"
+                held = {"inlineData": {"mimeType": mime, "data": part.data}}
             else:
                 file: Object = {"fileUri": part.url or part.file_id or ""}
                 if part.mime:

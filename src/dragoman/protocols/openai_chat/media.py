@@ -54,10 +54,12 @@ _YOUTUBE = ("youtube.com", "youtu.be")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]*")
 
 
-def sniff(data: str) -> str:
-    """The mime that base64 text betrays; `""` where it betrays none."""
+def sniff(data: str, *, whole: bool = True) -> str:
+    """The mime that base64 text betrays; `""` where it betrays none. Where it is not `whole`, a RIFF file is taken for wav."""
     if data.startswith("UklGR"):  # RIFF: its kind stands in bytes 8 to 12
-        head = _bytes_of(data[:24])
+        if not whole:
+            return "audio/wav"
+        head = bytes_of(data[:24])
         return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12], "")
     for start, mime in _MAGIC:
         if data.startswith(start):
@@ -142,7 +144,7 @@ def data_url(media: Media) -> str:
 def text_of(media: Media) -> str:
     """The text of a text document. Raises ValueError where it is none."""
     assert media.data is not None
-    return _bytes_of(media.data).decode()
+    return bytes_of(media.data).decode()
 
 
 def mime_of_link(url: str, kind: str) -> str:
@@ -161,7 +163,8 @@ def mime_of_link(url: str, kind: str) -> str:
     return "" if kind == "document" else f"{kind}/*"
 
 
-def _bytes_of(data: str) -> bytes:
+def bytes_of(data: str) -> bytes:
+    """What base64 text stands for; nothing where it is none."""
     try:
         return base64.b64decode(standard(data))
     except (binascii.Error, ValueError):

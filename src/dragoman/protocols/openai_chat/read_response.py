@@ -21,7 +21,7 @@ from dragoman.ir import (
     UpstreamBroken,
     Usage,
 )
-from dragoman.protocols.openai_chat import media, names
+from dragoman.protocols.openai_chat import media, names, speech
 from dragoman.protocols.openai_chat.errors import refusal_of
 from dragoman.protocols.openai_chat.finish import read_finish
 from dragoman.protocols.openai_chat.read_parts import google_signature
@@ -180,7 +180,7 @@ def read_audio(audio: Any) -> Media | None:
     if type(audio) is not dict or type(audio.get("data")) is not str:
         return None
     rest = {name: value for name, value in audio.items() if name != "data"}
-    mime = media.sniff(audio["data"]) or "audio/pcm"
+    mime = media.sniff(audio["data"]) or speech.PCM
     return Media(mime, audio["data"], extras=(Extra("openai", "audio", rest, "message.audio", harmless=True),))
 
 

@@ -17,6 +17,7 @@ from dragoman.ir import (
     Failed,
     Finished,
     LogprobsDelta,
+    Media,
     MediaAdded,
     RefusalDelta,
     Signature,
@@ -34,6 +35,7 @@ from dragoman.ir import (
 from dragoman.protocols.openai_chat import names
 from dragoman.protocols.openai_chat.errors import refusal_of
 from dragoman.protocols.openai_chat.finish import read_finish
+from dragoman.protocols.openai_chat.media import sniff
 from dragoman.protocols.openai_chat.read_parts import google_signature
 from dragoman.protocols.openai_chat.read_response import (
     content_parts,
@@ -43,6 +45,7 @@ from dragoman.protocols.openai_chat.read_response import (
     text_or_empty,
     whole,
 )
+from dragoman.protocols.openai_chat.speech import PCM, joined
 from dragoman.protocols.openai_chat.usage import read_usage
 from dragoman.wire.sse import EventSplitter, payload
 
@@ -84,7 +87,7 @@ _decode_any = msgspec.json.Decoder().decode
 class _Candidate:
     """What one choice has said so far."""
 
-    __slots__ = ("audio", "calls", "current", "finished", "ids", "ordinals")
+    __slots__ = ("audio", "calls", "current", "finished", "ids", "ordinals", "sounding")
 
     def __init__(self) -> None:
         self.calls = 0
@@ -92,7 +95,8 @@ class _Candidate:
         self.ids: list[str] = []  # by ordinal
         self.ordinals: dict[int, int] = {}  # the vendor's index -> our dense ordinal
         self.finished = False
-        self.audio: dict[str, Any] | None = None
+        self.audio: dict[str, Any] | None = None  # a sound that is not PCM, gathered
+        self.sounding = False  # whether PCM has come
 
 
 class ChatStreamReader:
@@ -240,15 +244,33 @@ class ChatStreamReader:
         if type(delta.function_call) is dict:
             self._calls(index, candidate, [{"index": 0, "function": delta.function_call}], events)
         if type(delta.audio) is dict:
-            gathered = candidate.audio = candidate.audio or {}
-            for name, value in delta.audio.items():
-                if name in ("data", "transcript") and type(value) is str:
-                    gathered[name] = gathered.get(name, "") + value
-                else:
-                    gathered[name] = value
+            _sound(index, candidate, delta.audio, events)
         if delta.annotations:
             path = f"choices[{index}].delta.annotations"
             events.append(ExtrasAdded(index, (Extra("openai", "annotations", delta.annotations, path, harmless=True),)))
+
+
+def _sound(index: int, candidate: _Candidate, audio: dict[str, Any], events: list[Event]) -> None:
+    """PCM, which is all that OpenAI streams, goes on piece by piece; a file's pieces are gathered until it is whole."""
+    data = text_or_empty(audio.get("data"))
+    if candidate.audio is None and data and not candidate.sounding and sniff(data, whole=False):
+        candidate.audio = {}
+    gathered = candidate.audio
+    if gathered is not None:
+        for name, value in audio.items():
+            before = gathered.get(name, "")
+            if name == "data":
+                gathered[name] = joined(before, data)
+            else:
+                gathered[name] = before + value if name == "transcript" and type(value) is str else value
+        return
+    rest = {name: value for name, value in audio.items() if name != "data"}
+    extras = (Extra("openai", "audio", rest, "message.audio", harmless=True),) if rest else ()
+    if data:
+        candidate.sounding = True
+        events.append(MediaAdded(index, Media(PCM, data, extras=extras)))
+    elif extras:
+        events.append(ExtrasAdded(index, extras))
 
 
 def _thought(index: int, delta: _Delta, events: list[Event]) -> None:

@@ -34,9 +34,11 @@ from dragoman.ir import (
     UsageReported,
 )
 from dragoman.protocols.base import Stamp
+from dragoman.protocols.openai_chat import speech
 from dragoman.protocols.openai_chat.draft import LEGACY
 from dragoman.protocols.openai_chat.errors import event_of
 from dragoman.protocols.openai_chat.finish import write_finish
+from dragoman.protocols.openai_chat.media import standard
 from dragoman.protocols.openai_chat.usage import write_usage
 from dragoman.protocols.openai_chat.write_messages import fenced, minted_id
 from dragoman.protocols.openai_chat.write_response import sign, write_image, write_logprobs
@@ -49,7 +51,7 @@ _DONE = b"data: [DONE]\n\n"
 class _Choice:
     """One candidate's chunks: `before` and `after` go around a delta, `text` around a text."""
 
-    __slots__ = ("after", "bare", "before", "calls", "finished", "images", "text")
+    __slots__ = ("after", "bare", "before", "calls", "finished", "images", "sounding", "text")
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self.before = before
@@ -58,6 +60,7 @@ class _Choice:
         self.calls: dict[int, int] = {}  # the event's ordinal -> ours
         self.bare: set[int] = set()  # calls without arguments so far
         self.images = 0
+        self.sounding = False  # whether a sound has begun
         self.finished = False
 
 
@@ -75,11 +78,13 @@ class ChatStreamWriter:
         "_stamp",
         "_tier",
         "_usage",
+        "_wav",
     )
 
     def __init__(self, request: Request, stamp: Stamp) -> None:
         self._stamp = stamp
         self._include_usage = request.include_usage
+        self._wav = not speech.wants_pcm(request)
         self._legacy = any(extra.name == LEGACY for extra in request.extras)
         self._choices: dict[int, _Choice] = {}
         self._usage: Usage | None = None
@@ -180,6 +185,7 @@ class ChatStreamWriter:
                 out += (choice.before, b"{}", tail)
             case ExtrasAdded():
                 delta = {extra.name: extra.value for extra in event.extras if extra.owner == "openai"}
+                choice.sounding = choice.sounding or "audio" in delta
                 if delta:
                     self._delta(choice, delta, out)
             case Finished():
@@ -220,12 +226,19 @@ class ChatStreamWriter:
             case Media(kind="image", file_id=None) as image:
                 self._delta(choice, {"images": [write_image(image, choice.images)]}, out)
                 choice.images += 1
-            case Media(kind="audio", data=str() as data) as sound:
-                audio: dict[str, Any] = {}
-                for extra in sound.extras:
-                    if extra.owner == "openai" and extra.name == "audio":
-                        audio.update(extra.value)
-                self._delta(choice, {"audio": {**audio, "data": data}}, out)
+            case Media(kind="audio", data=str()) as sound:
+                self._delta(choice, {"audio": self._sound(event.index, choice, sound)}, out)
+
+    def _sound(self, index: int, choice: _Choice, part: Media) -> dict[str, Any]:
+        """A piece of sound. What is not OpenAI's own begins with an id and, unless bare samples are wanted, a wav header."""
+        own = [extra.value for extra in part.extras if extra.owner == "openai" and extra.name == "audio"]
+        first, choice.sounding = not choice.sounding and not own, True
+        audio = speech.audio_head(self._stamp, index) if first else {}
+        for value in own:
+            audio.update(value)
+        if first and self._wav and speech.is_pcm(part):
+            return {**audio, "data": speech.first_of_wav(part)}
+        return {**audio, "data": standard(part.data or "")}
 
     def _finish(self, index: int, choice: _Choice, finish: Finish | None, out: list[bytes]) -> None:
         choice.finished = True

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, Losses, Media
-from dragoman.protocols.openai_chat import media
+from dragoman.protocols.openai_chat import media, speech
 
 _AUDIO_FORMATS = {
     "audio/wav": "wav",
@@ -68,6 +68,8 @@ def _with_detail(part: Media, holder: dict[str, Any]) -> dict[str, Any]:
 def _audio(part: Media, path: str) -> dict[str, Any]:
     if part.data is None:
         _refuse(path, "is a sound behind a URL, which this model does not fetch. Send its bytes.")
+    if speech.is_pcm(part):
+        return {"type": "input_audio", "input_audio": {"data": speech.as_wav([part]), "format": "wav"}}
     word = _AUDIO_FORMATS.get(part.mime) or _AUDIO_FORMATS.get(media.sniff(part.data))
     if word is None:
         _refuse(path, f"is {part.mime}; this model takes sound as audio/wav or audio/mpeg only.")

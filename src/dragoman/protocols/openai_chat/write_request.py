@@ -6,6 +6,7 @@ from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, Losses, Reasoning, Request, Sampling
 from dragoman.protocols.base import Outgoing
 from dragoman.protocols.openai_chat.draft import LEGACY
+from dragoman.protocols.openai_chat.speech import is_speech, write_speech
 from dragoman.protocols.openai_chat.write_messages import custom_names, write_messages
 from dragoman.protocols.openai_chat.write_tools import write_format, write_tools
 from dragoman.wire.json import encode
@@ -36,6 +37,10 @@ def write_request(request: Request, model: str, profile: Profile, losses: Losses
         _reasoning(request.reasoning, profile, losses, body)
     if request.modalities and request.modalities != ("text",):
         body["modalities"] = _modalities(request, model, profile, losses)
+        if "audio" in request.modalities and not any(
+            extra.owner == "openai" and extra.name == "audio" for extra in request.extras
+        ):
+            body["audio"] = write_speech(request, losses)
     if request.user is not None:
         body["user"] = request.user
     if request.service_tier is not None:
@@ -145,6 +150,8 @@ def _modalities(request: Request, model: str, profile: Profile, losses: Losses) 
                 param=losses.path("modalities"),
                 code="unsupported_value",
             )
+    if "audio" in request.modalities and "text" not in request.modalities:
+        return ["text", *request.modalities]  # there is no sound without its text
     return list(request.modalities)
 
 
@@ -191,5 +198,5 @@ def _extras(request: Request, profile: Profile, losses: Losses, body: Json) -> N
                 param=extra.path,
                 code="unsupported_parameter",
             )
-        elif extra.name != LEGACY:
+        elif extra.name != LEGACY and not is_speech(extra, request):
             losses.add_path(extra.path, _NO_PLACE, harmless=extra.harmless)

@@ -25,9 +25,10 @@ from dragoman.ir import (
     ToolCall,
 )
 from dragoman.protocols.base import Stamp
+from dragoman.protocols.openai_chat import speech
 from dragoman.protocols.openai_chat.draft import LEGACY
 from dragoman.protocols.openai_chat.finish import write_finish
-from dragoman.protocols.openai_chat.media import data_url
+from dragoman.protocols.openai_chat.media import data_url, standard
 from dragoman.protocols.openai_chat.usage import write_usage
 from dragoman.protocols.openai_chat.write_messages import custom_input, custom_names, fenced, minted_id
 from dragoman.wire.json import encode
@@ -87,6 +88,7 @@ def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losse
     thoughts: list[str] = []
     calls: list[Json] = []
     images: list[Json] = []
+    sounds: list[Media] = []
     refusal: str | None = None
     message: Json = {"role": "assistant", "content": None, "refusal": None}
     custom = custom_names(request)
@@ -114,8 +116,10 @@ def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losse
                 refusal = (refusal or "") + part.text
             case Media(thought=True):
                 losses.add_path(f"{_path(candidate)}.images", _DRAFT, harmless=True)
+            case Media(kind="audio", data=str()):
+                sounds.append(part)
             case Media():
-                _media(part, message, images, said, losses, f"{_path(candidate)}.images[{len(images)}]")
+                _media(part, images, losses, f"{_path(candidate)}.images[{len(images)}]")
             case CodeCall() | CodeResult():
                 said = [*(said or ()), fenced(part)]
             case Opaque():
@@ -125,7 +129,7 @@ def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losse
                 losses.add_path(f"{_path(candidate)}.content[{number}]", _NO_PLACE)
     if said is not None:
         message["content"] = "".join(said)
-    elif not calls and refusal is None and not images and candidate.finish is not None:
+    elif not calls and refusal is None and not images and not sounds and candidate.finish is not None:
         message["content"] = None if candidate.finish.reason == "content_filter" else ""
     if refusal is not None:
         message["refusal"] = refusal
@@ -135,6 +139,8 @@ def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losse
         message["reasoning_content"] = "".join(thoughts)
     if images:
         message["images"] = images
+    if sounds:
+        message["audio"] = _audio(sounds, candidate, request, stamp, losses)
     if calls:
         legacy = any(extra.name == LEGACY for extra in request.extras)
         if legacy and calls[0]["type"] == "function":
@@ -158,14 +164,28 @@ def _call(part: ToolCall, id: str, custom: frozenset[str]) -> Json:
     return {"id": id, "type": "function", "function": {"name": part.name, "arguments": part.arguments or "{}"}}
 
 
-def _media(part: Media, message: Json, images: list[Json], said: list[str] | None, losses: Losses, path: str) -> None:
-    if part.kind == "audio" and part.data is not None:
-        audio: Json = {"id": "", "expires_at": 0, "data": part.data, "transcript": ""}
-        for extra in part.extras:
-            if extra.owner == "openai" and extra.name == "audio":
-                audio.update(extra.value)
-        message["audio"] = audio
-    elif part.kind == "image" and part.file_id is None:
+def _audio(sounds: list[Media], candidate: Candidate, request: Request, stamp: Stamp, losses: Losses) -> Json:
+    """One sound: all of it that is PCM, in the format that was asked for, else the first."""
+    first = sounds[0]
+    audio: Json = speech.audio_head(stamp, candidate.index)
+    if speech.is_pcm(first):
+        samples = [part for part in sounds if speech.is_pcm(part)]
+        pcm = speech.wants_pcm(request) or any(extra.owner == "openai" for extra in first.extras)
+        audio["data"] = speech.as_pcm(samples) if pcm else speech.as_wav(samples)
+        left = len(sounds) - len(samples)
+    else:
+        audio["data"] = standard(first.data or "")
+        left = len(sounds) - 1
+    if left:
+        losses.add_path(f"{_path(candidate)}.audio", "Chat Completions has place for one sound.")
+    for extra in first.extras:
+        if extra.owner == "openai" and extra.name == "audio":
+            audio.update(extra.value)
+    return audio
+
+
+def _media(part: Media, images: list[Json], losses: Losses, path: str) -> None:
+    if part.kind == "image" and part.file_id is None:
         images.append(write_image(part, len(images)))
     else:
         losses.add_path(path, f"Chat Completions has no place for {part.mime or 'a file'} in an answer.")
