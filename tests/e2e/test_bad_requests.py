@@ -285,6 +285,19 @@ def test_a_model_that_is_asked_about_and_unknown(relay: Gateway) -> None:
     assert "'via-openai'" in refused(relay, _get(relay, "/v1beta/models/via-opnai"), "gemini", 404)["message"]
 
 
+@pytest.mark.parametrize("path", [*GEMINI_PATHS, *CHAT_PATHS])
+def test_only_names_that_the_key_may_use_are_told(relay: Gateway, vendors: Vendors, path: str) -> None:
+    protocol = "gemini" if "{}" in path else "openai-chat"
+    narrow = {"authorization": f"Bearer {NARROW_KEY}"}
+    for model in ("via-opnai", "via-gemini-4", "nothing-like-it"):
+        asked = relay.post(path.format(model), chat(model, **turns()), narrow)
+        message = refused(relay, asked, protocol, 404)["message"]
+        assert "Did you mean 'via-gemini'?" in message
+        assert "via-openai" not in message and "via-gemini-3" not in message and "gpt" not in message
+    asked = relay.get("/v1/models/via-opnai", narrow)
+    assert "Did you mean 'via-gemini'?" in refused(relay, asked, "openai-chat", 404)["message"]
+
+
 @pytest.mark.parametrize(
     "model", ["x" * 300, "gpt-" + "x" * 100_000, "gpt-4o\r\nx-evil: 1", "gemini-/../../secret", "gpt-\x00", "../gpt-4o"]
 )

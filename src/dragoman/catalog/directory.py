@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
@@ -98,11 +98,21 @@ class Directory:
         plain = [pattern for found in self.patterns.values() for pattern in found if not is_pattern(pattern)]
         return list(dict.fromkeys([*self.named, *self._aliases, *plain]))
 
-    def nearest(self, name: str, also: Iterable[str] = (), count: int = 3) -> list[str]:
-        """The known names most like `name`, best first. Patterns stand for themselves."""
+    def nearest(
+        self,
+        name: str,
+        also: Iterable[str] = (),
+        count: int = 3,
+        *,
+        allowed: Callable[..., bool] = lambda *names: True,
+    ) -> list[str]:
+        """The known names most like `name`, best first. Patterns stand for themselves.
+
+        Only those that are `allowed`, which is asked with a name and what it is an alias of."""
         name = name.removeprefix("models/")
-        known = list(dict.fromkeys([*self.names(), *also]))
+        every = dict.fromkeys([*self.names(), *also])
+        known = [one for one in every if allowed(one, self._aliases.get(one, one))]
         if close := difflib.get_close_matches(name, known, n=count, cutoff=0.5):
             return close
-        patterns = [pattern for found in self.patterns.values() for pattern in found if is_pattern(pattern)]
+        patterns = [one for found in self.patterns.values() for one in found if is_pattern(one) and allowed(one)]
         return difflib.get_close_matches(name, patterns, n=count, cutoff=0.5) or (known + patterns)[:count]

@@ -43,7 +43,7 @@ def choose(call: Call, gateway: Gateway) -> Sequence[Step]:
 
 
 def unknown_model(call: Call, listed: Iterable[str] = ()) -> NotFound:
-    """The 404 with the nearest names; `listed` are names that vendors have told us."""
+    """The 404 with the nearest names of those that the key may use; `listed` are names that vendors have told us."""
     name = call.model.removeprefix("models/")
     if not name:
         return NotFound(
@@ -53,7 +53,11 @@ def unknown_model(call: Call, listed: Iterable[str] = ()) -> NotFound:
         return NotFound(
             "No model has such a name. GET /v1/models lists those there are.", code="model_not_found", param="model"
         )
-    near = call.snapshot.directory.nearest(name, listed)
+    directory, key = call.snapshot.directory, call.key
+    if key is None or key.root:
+        near = directory.nearest(name, listed)
+    else:
+        near = directory.nearest(name, listed, allowed=key.may_use)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     return NotFound(
         f"The model {name!r} does not exist here.{hint} GET /v1/models lists those there are.",
