@@ -7,7 +7,7 @@ names need be kept between a request and its answer.
 import re
 
 _LEGAL = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
-_ILLEGAL = re.compile(r"^[^A-Za-z_]|[^A-Za-z0-9_.:-]|_(?=x(?:[0-9a-f]{2})+_)")
+_ILLEGAL = re.compile(r"^[^A-Za-z_]|[^A-Za-z0-9_.:-]|_(?=x[0-9a-f]{2})")
 _ESCAPED = re.compile(r"_x((?:[0-9a-f]{2})+)_")
 
 
