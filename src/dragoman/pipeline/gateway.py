@@ -63,7 +63,7 @@ class Gateway:
         found = self._transports.get(kind)
         if found is None:
             if endpoint.transport == "aiohttp":
-                found = AiohttpTransport(max_connections_per_origin=endpoint.max_connections)
+                found = AiohttpTransport(max_connections_per_origin=endpoint.max_connections, trust_env=True)
             else:
                 found = LeanTransport(max_connections_per_origin=endpoint.max_connections)
             self._transports[kind] = found

@@ -16,6 +16,7 @@ import io
 import ssl
 from dataclasses import dataclass
 from types import SimpleNamespace
+from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
 
 import aiohttp
@@ -44,7 +45,8 @@ _FILE_FROM = 64 * 1024
 class AiohttpTransport:
     """See `Transport`. Belongs to the event loop in which it is first used.
 
-    trust_env: take forward proxies from HTTP_PROXY, HTTPS_PROXY, NO_PROXY and their passwords from ~/.netrc.
+    trust_env: take forward proxies from HTTP_PROXY, HTTPS_PROXY, NO_PROXY; nothing from ~/.netrc, whose entry for a vendor
+    would stand against our own credential.
     resolver: for callers that must decide which addresses a name may have.
     The rest: see `LeanTransport`; max_header_bytes bounds each line here, and then all of them together.
     """
@@ -119,6 +121,7 @@ class AiohttpTransport:
                     request.method.decode("ascii"),
                     _url(request.origin, request.target),
                     headers=_headers(request.headers),
+                    proxy=_proxy_to(request.origin) if self._trust_env else None,
                     data=io.BytesIO(body) if len(body) > _FILE_FROM else body or None,
                     allow_redirects=False,
                     trace_request_ctx=call,
@@ -185,7 +188,6 @@ class AiohttpTransport:
             timeout=_NO_TIMEOUT,
             # Ours is bounded, and notices a body that was cut short.
             auto_decompress=False,
-            trust_env=self._trust_env,
             skip_auto_headers=_NOT_BY_ITSELF,
             read_bufsize=self._high_water // 2,
             max_line_size=self._max_header_bytes,
@@ -195,6 +197,12 @@ class AiohttpTransport:
         # It would send again whatever is called idempotent, also what broke on a new connection.
         session._retry_connection = False
         return session
+
+
+def _proxy_to(origin: Origin) -> str | None:
+    if proxy_bypass(origin.host):
+        return None
+    return getproxies().get(origin.scheme)
 
 
 class AiohttpResponse:
