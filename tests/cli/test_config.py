@@ -13,11 +13,9 @@ from click.testing import CliRunner, Result
 from dragoman.cli.config import command, print_problems
 from dragoman.config import ConfigError, load
 
-GOOD = (
-    'server: {port: 9000}\nproviders: {google: {protocols: [gemini], api_key: sk-secret-1234, models: ["gemini-*"]}}\n'
-)
+GOOD = 'server: {port: 9000}\nproviders: {google: {protocols: [gemini], api_key: sk-secret-123456, models: ["gemini-*"]}}\n'
 BAD = "server: {prot: 1, port: x}\n"
-DOUBTFUL = "keys: [{name: a, key: sk-secret-1234, models: [nothing]}]\n"
+DOUBTFUL = "keys: [{name: a, key: sk-secret-123456, models: [nothing]}]\n"
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +31,7 @@ def run(*arguments: str, file: str | None = None) -> Result:
     if file is not None:
         Path("dragoman.yaml").write_text(file)
     result = CliRunner().invoke(command, arguments)
-    assert "sk-secret-1234" not in result.output
+    assert "sk-secret-123456" not in result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result
 
@@ -81,7 +79,7 @@ def test_check_of_no_file() -> None:
 
 def test_check_strict() -> None:
     warning = (
-        "dragoman.yaml:1:48 keys[0].models[0]: matches no model. Check it against models and providers. [warning]\n"
+        "dragoman.yaml:1:50 keys[0].models[0]: matches no model. Check it against models and providers. [warning]\n"
     )
     lax, strict = run("check", file=DOUBTFUL), run("check", "--strict")
     assert (lax.exit_code, lax.stdout) == (0, warning)
@@ -112,7 +110,7 @@ def test_a_terminal_sees_the_line_and_a_caret() -> None:
         def isatty(self) -> bool:
             return True
 
-    Path("dragoman.yaml").write_text("api_kye: sk-secret-1234\nserver: {prot: 1, port: 70000}\n")
+    Path("dragoman.yaml").write_text("api_kye: sk-secret-123456\nserver: {prot: 1, port: 70000}\n")
     with pytest.raises(ConfigError) as caught:
         load(None, {})
     out = Terminal()

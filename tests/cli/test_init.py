@@ -75,7 +75,7 @@ def test_every_provider_in_the_file_is_good_once_uncommented() -> None:
     body = "\n".join(line.split("       data-plane")[0].split("      SQLite")[0] for line in body.splitlines())
     body = body.replace("  the built-in model, no key needed", "").replace("  when all of priority 1 fail", "")
     FILE.write_text("server:" + body)
-    loaded = load(FILE, {**EVERY, "CI_KEY": "k"})
+    loaded = load(FILE, {**EVERY, "CI_KEY": "k" * 16})
     assert list(loaded.settings.providers) == ["google", "openai", "anthropic", "ark", "local"]
     assert loaded.settings.models["fast"].aliases == ("quick",)
     assert loaded.settings.keys[0].name == "ci"

@@ -79,9 +79,9 @@ def test_settings_are_frozen() -> None:
 def test_the_contracts_example_loads() -> None:
     page = Path(__file__).parents[2] / "docs" / "configuration.md"
     text = page.read_text().split("```yaml")[2].split("```")[0].replace("  tls:", "  # tls:")
-    env = dict.fromkeys(["GEMINI_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ARK_API_KEY", "CI_KEY"], "k")
+    env = dict.fromkeys(["GEMINI_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ARK_API_KEY", "CI_KEY"], "k" * 16)
     loaded = load(written(text), env)
-    assert loaded.warnings == []
+    assert {str(warning.message) for warning in loaded.warnings} == {"is accepted and not kept by this version"}
     assert list(loaded.settings.providers) == ["google", "openai", "anthropic", "ark", "local"]
 
 
@@ -177,10 +177,11 @@ keys:
   - {name: a, key: a, models: ["*", gemini-2.5-pro, "google/*", "g*-flash", quick, models/fast]}
   - {name: b, key: b, models: [gpt-5, fst]}
 """
-    assert [str(warning) for warning in load(written(text), {}).warnings] == [
+    found = load(written(text.replace("key: a", f"key: {'a' * 16}").replace("key: b", f"key: {'b' * 16}")), {}).warnings
+    assert [str(warning) for warning in found] == [
         "dragoman.yaml:3:50 models.fast.targets[1]: is the same target as one above. Remove it.",
-        "dragoman.yaml:6:32 keys[1].models[0]: matches no model. Check it against models and providers.",
-        "dragoman.yaml:6:39 keys[1].models[1]: matches no model. Did you mean fast?",
+        "dragoman.yaml:6:47 keys[1].models[0]: matches no model. Check it against models and providers.",
+        "dragoman.yaml:6:54 keys[1].models[1]: matches no model. Did you mean fast?",
     ]
 
 
@@ -200,6 +201,34 @@ keys:
 def test_providers_that_cannot_answer(providers: str, warning: str | None) -> None:
     found = [str(w) for w in load(written(f"providers: {providers}"), {}).warnings]
     assert found == ([f"dragoman.yaml:{warning}"] if warning else [])
+
+
+def test_what_is_taken_and_not_kept_is_told() -> None:
+    text = """\
+database: postgresql://u:p@h/d
+shared: valkey://h:6379/0
+providers: {local: {protocols: [local], models: [smollm2-135m]}}
+keys:
+  - {name: a, key: aaaaaaaaaaaaaaaa, limits: {requests_per_minute: 1, tokens_per_minute: 2}, budget: {usd: "1"}}
+  - {name: b, key: bbbbbbbbbbbbbbbb, limits: {}}
+"""
+    kept = "is accepted and not kept by this version."
+    assert [str(warning).partition(" ")[2] for warning in load(written(text), {}).warnings] == [
+        f"database: {kept} Nothing is written to a database yet.",
+        f"shared: {kept} Each machine stands for itself.",
+        f"keys[0].limits.requests_per_minute: {kept} The key has no limit.",
+        f"keys[0].limits.tokens_per_minute: {kept} The key has no limit.",
+        f"keys[0].budget: {kept} What the key spends has no bound.",
+    ]
+    assert load(written("database: sqlite\nshared: null\n"), {}).warnings == []
+
+
+def test_a_key_that_could_be_guessed() -> None:
+    found = [str(warning) for warning in load(written("keys: [{name: a, key: sk-short}]"), {}).warnings]
+    assert found == [
+        "dragoman.yaml:1:23 keys[0].key: is shorter than 16 characters, so it can be guessed. "
+        "Make another, e.g. by openssl rand -hex 32."
+    ]
 
 
 def test_a_variable_that_names_no_file() -> None:

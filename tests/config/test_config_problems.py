@@ -163,12 +163,31 @@ CASES = [
     (
         "aliases",
         "models:\n"
-        "  a: {targets: [{provider: local, model: m}], aliases: [a, b, x]}\n"
-        "  b: {targets: [{provider: local, model: m}], aliases: [x]}\n",
+        "  a: {targets: [{provider: local, model: smollm2-135m}], aliases: [a, b, x]}\n"
+        "  b: {targets: [{provider: local, model: smollm2-135m}], aliases: [x]}\n",
         [
-            "2:57 models.a.aliases[0]: is the model's own name. Remove it.",
-            "2:60 models.a.aliases[1]: is the name of another model. Choose another alias.",
-            "3:57 models.b.aliases[0]: is already an alias of another model. Remove one of the two.",
+            "2:68 models.a.aliases[0]: is the model's own name. Remove it.",
+            "2:71 models.a.aliases[1]: is the name of another model. Choose another alias.",
+            "3:68 models.b.aliases[0]: is already an alias of another model. Remove one of the two.",
+        ],
+    ),
+    (
+        "models that are not built in",
+        "providers:\n"
+        "  mine: {protocols: [local], models: [other-model, 'smollm2-*', smollm2-135m]}\n"
+        "models:\n"
+        "  a: {targets: [{provider: mine, model: gemma}]}\n",
+        [
+            "2:39 providers.mine.models[0]: is no built-in model. There is: smollm2-135m.",
+            "4:41 models.a.targets[0].model: is no built-in model. There is: smollm2-135m.",
+        ],
+    ),
+    (
+        "keys called as the gateway's own",
+        'keys: [{name: root, key: "${KEY}"}, {name: trial, key: aaaaaaaaaaaaaaaa}]\n',
+        [
+            "1:15 keys[0].name: is what one of the gateway's own keys is called. Choose another name.",
+            "1:44 keys[1].name: is what one of the gateway's own keys is called. Choose another name.",
         ],
     ),
     (

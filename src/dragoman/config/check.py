@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from dragoman.config.presets import PRESETS
+from dragoman.config.presets import LOCAL_MODEL, PRESETS
 from dragoman.config.problem import Problem
-from dragoman.config.reading import Reading
+from dragoman.config.reading import Reading, SettingPath
+from dragoman.config.unkept import unkept
 from dragoman.config.wording import closest, listing
 
 # Fewer characters than this can be guessed by who may try for long.
 LEAST_KEY = 16
+
+# What log lines call the keys that are not the file's.
+_OWN_NAMES = ("root", "trial")
 
 
 def dangling(reading: Reading) -> list[Problem]:
@@ -24,6 +28,7 @@ def dangling(reading: Reading) -> list[Problem]:
     providers, models, keys = _sections(reading.data)
     return [
         *_targets(reading, providers, models),
+        *_built_in(reading, providers, models),
         *_names(reading, models),
         *_keys(reading, keys),
     ]
@@ -38,6 +43,8 @@ def doubtful(reading: Reading) -> list[Problem]:
         *_keyless(reading, providers),
         *_double_targets(reading, models),
         *_idle_patterns(reading, providers, models, keys),
+        *_short_keys(reading, keys),
+        *unkept(reading),
     ]
 
 
@@ -74,6 +81,23 @@ def _targets(reading: Reading, providers: dict[str, Any], models: dict[str, Any]
             yield reading.problem(path, "there is no provider of this name", mend)
 
 
+def _built_in(reading: Reading, providers: dict[str, Any], models: dict[str, Any]) -> Iterator[Problem]:
+    """A `local` provider has the models that are built in and no other."""
+    local = {
+        name for name, provider in providers.items() if "local" in (text for _, text in _strings(provider, "protocols"))
+    }
+    asked: list[tuple[SettingPath, str]] = []
+    for name in local:
+        asked += [(("providers", name, "models", index), text) for index, text in _strings(providers[name], "models")]
+    for name, model in models.items():
+        for index, target in enumerate(_list(model, "targets")):
+            if isinstance(target, dict) and target.get("provider") in local and isinstance(target.get("model"), str):
+                asked.append((("models", name, "targets", index, "model"), target["model"]))
+    for path, text in asked:
+        if not overlap(text[:200], LOCAL_MODEL):
+            yield reading.problem(path, "is no built-in model", f"There is: {LOCAL_MODEL}.")
+
+
 def _names(reading: Reading, models: dict[str, Any]) -> Iterator[Problem]:
     owners: dict[str, str] = {}
     for name, model in models.items():
@@ -100,6 +124,22 @@ def _keys(reading: Reading, keys: list[Any]) -> Iterator[Problem]:
             if value in seen:
                 yield reading.problem(("keys", index, field), message, "Each must be its own.")
             seen.add(value)
+    for index, key in enumerate(keys):
+        if isinstance(key, dict) and key.get("name") in _OWN_NAMES:
+            yield reading.problem(
+                ("keys", index, "name"), "is what one of the gateway's own keys is called", "Choose another name."
+            )
+
+
+def _short_keys(reading: Reading, keys: list[Any]) -> Iterator[Problem]:
+    for index, key in enumerate(keys):
+        value = key.get("key") if isinstance(key, dict) else None
+        if isinstance(value, str) and 0 < len(value) < LEAST_KEY:
+            yield reading.problem(
+                ("keys", index, "key"),
+                f"is shorter than {LEAST_KEY} characters, so it can be guessed",
+                "Make another, e.g. by openssl rand -hex 32.",
+            )
 
 
 def _nothing(reading: Reading, providers: dict[str, Any]) -> Iterator[Problem]:

@@ -62,13 +62,11 @@ providers:
 #       - {{provider: openai, model: gpt-5.4-mini, priority: 2}}    # when all of priority 1 fail
 #     aliases: [quick]
 
-# Callers' keys kept here; others are made with: dragoman keys create
+# Callers' keys, each with the models it may use. A new one: openssl rand -hex 32
 # keys:
 #   - name: ci
 #     key: "${{CI_KEY}}"
 #     models: ["gemini-*"]
-#     limits: {{requests_per_minute: 60}}
-#     budget: {{usd: "10.00", window: month}}
 """
 
 
