@@ -235,3 +235,21 @@ def test_a_configuration_that_is_named_wins_over_the_environment(configured: Pat
     result = run("ask", "Hi", "--config", str(configured), env={"DRAGOMAN_URL": "http://127.0.0.1:9"})
     assert result.exit_code == 0
     assert len(shop.google.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("http://127.0.0.1:9", "connection refused"), ("http://nosuch.invalid", "there is no such host")],
+)
+def test_a_gateway_that_cannot_be_reached_is_told_in_plain_words(run: Run, shell: Path, url: str, words: str) -> None:
+    result = run("ask", "--url", url, "m", "hi")
+    assert result.exit_code == 1
+    assert f"{url} cannot be reached: {words}." in result.stderr
+    assert "ssl:" not in result.stderr and "Errno" not in result.stderr
+
+
+def test_a_verb_with_a_slip_is_guessed(run: Run, shell: Path) -> None:
+    for word, hint in (("srve", "Did you mean serve?"), ("xyzzy", "There are: serve, ask,")):
+        result = run(word)
+        assert result.exit_code == 2
+        assert f"there is no verb '{word}'. {hint}" in result.stderr

@@ -119,7 +119,7 @@ def test_a_terminal_sees_the_line_and_a_caret() -> None:
         line.replace("\x1b[1m", "").replace("\x1b[31m", "").replace("\x1b[0m", "")
         for line in out.getvalue().splitlines()
     ]
-    assert lines[1:3] == ["    api_kye: ••••••••••••••", "    ^"]
+    assert lines[1:3] == ["    api_kye: ••••••••••••••••", "    ^"]
     assert lines[-2:] == ["    server: {prot: •, port: 70000}", "                            ^"]
 
 

@@ -35,6 +35,18 @@ class _Verbs(click.Group):
         command: click.Command = importlib.import_module(f"dragoman.cli.{VERBS[cmd_name][0]}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        if word not in VERBS and not word.startswith("-") and not ctx.resilient_parsing:
+            import difflib
+
+            close = difflib.get_close_matches(word, VERBS, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(VERBS)}."
+            ctx.fail(f"there is no verb {word[:80]!r}. {hint}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -61,7 +62,7 @@ class There:
             async for piece in response.content.iter_any():
                 yield piece
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Failed(f"The answer broke off: {error or type(error).__name__}.", "Ask again.") from None
+            raise Failed("The answer broke off before its end.", "Ask again.") from None
 
 
 @asynccontextmanager
@@ -104,6 +105,22 @@ def _unreachable(url: str, error: Exception) -> Failed:
     if isinstance(error, TimeoutError):
         return Failed(f"{url} does not answer in time.", "Is that the gateway's address, and does it run?")
     return Failed(
-        f"{url} cannot be reached: {error or type(error).__name__}.",
+        f"{url} cannot be reached: {_in_words(error)}.",
         "Is the gateway running there? Check --url or $DRAGOMAN_URL.",
     )
+
+
+def _in_words(error: Exception) -> str:
+    """The system's own words for it: aiohttp's speak of its settings and sockets."""
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "there is no such host"
+        case aiohttp.ClientConnectorError():
+            number = error.os_error.errno
+            return os.strerror(number).lower() if number else "no connection"
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+            return "the connection broke off"
+        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
+            return "what answers there does not speak HTTP"
+        case _:
+            return type(error).__name__
