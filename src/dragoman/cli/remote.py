@@ -61,7 +61,7 @@ class There:
         try:
             async for piece in response.content.iter_any():
                 yield piece
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError):
             raise Failed("The answer broke off before its end.", "Ask again.") from None
 
 
