@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from e2e.gateway import Gateway, provider, running
+from e2e.gateway import Gateway, provider, running, wait_until
 from e2e.sockets import Answer, Caller, calling, check_error
 from e2e.vendor import (
     Exchange,
@@ -608,6 +608,23 @@ def test_when_both_fail_the_last_says_why(house: House, way: Way) -> None:
     answer = house.ask(way, f"pair-{way.vendor}")
     assert "The spare is asleep." in house.told(way, answer, 503)["message"]
     assert house.line(answer)["attempts"] == 2
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_what_a_stream_could_not_carry_is_in_the_log(house: House, cut: bool) -> None:
+    way = Way("openai-chat", "gemini", "events")
+    video = {"inlineData": {"mimeType": "video/mp4", "data": "AAAA"}}
+    grounded = [
+        {"candidates": [{"content": {"role": "model", "parts": [{"text": "hel"}, video]}, "index": 0}]},
+        {"candidates": [{"groundingMetadata": {"webSearchQueries": ["x"]}, "index": 0}]},
+        {"candidates": [{"groundingMetadata": {"webSearchQueries": ["x"]}, "index": 0}]},
+    ]
+    last = [] if cut else chunks("gemini", "lo")
+    house.vendors["gemini"].will(stream(*gemini_events(*grounded, *last), finish=not cut))
+    answer = house.ask(way)
+    assert answer.status == 200
+    assert house.line(answer)["losses"] == ["choices[0].message.images", "candidates[0].groundingMetadata"]
+    wait_until(lambda: b'"candidates[].groundingMetadata"' in house.gateway.get("/metrics")[2], "the loss is counted")
 
 
 def test_counts_of_a_broken_stream_are_those_that_came(house: House) -> None:

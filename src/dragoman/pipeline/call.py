@@ -78,6 +78,10 @@ class Call:
     def keep(self, losses: Losses) -> None:
         self.losses.extend(losses.found)
 
+    def keep_once(self, losses: Losses) -> None:
+        """A stream may lose the same thing with each event."""
+        self.losses.extend(dict.fromkeys(losses.found))
+
     def headers(self) -> Headers:
         """What every answer carries, whatever the protocol."""
         found: Headers = [(b"x-request-id", self.id.encode())]

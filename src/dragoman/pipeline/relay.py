@@ -173,6 +173,8 @@ async def _relay_stream_translated(call: Call, caller: Caller, step: Step, respo
         await caller.write(writer.fail(error))
     finally:
         call.usage = call.usage if ended else reader.usage or call.usage
+        if writer is not None and writer.losses.found:
+            call.keep_once(writer.losses)
     await caller.finish()
 
 

@@ -82,9 +82,12 @@ class StreamReader(Interface):
 
 
 class StreamWriter(Interface):
-    """Writes a stream for the caller. Whatever order it is called in, the bytes joined are a valid stream."""
+    """Writes a stream for the caller. Whatever order it is called in, the bytes joined are a valid stream.
+
+    `losses` are what of the events it had no place for."""
 
     content_type: bytes
+    losses: Losses
 
     def write(self, events: Sequence[Event]) -> bytes: ...
 

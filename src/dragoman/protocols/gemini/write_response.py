@@ -30,7 +30,7 @@ from dragoman.protocols.gemini.usage import write_tier, write_usage
 from dragoman.protocols.gemini.write_parts import put
 from dragoman.wire.json import NotJson, decode, encode
 
-_WHY = "Gemini's answers have no such field"
+NO_FIELD = "Gemini's answers have no such field"
 _OUTCOMES = {"ok": "OUTCOME_OK", "failed": "OUTCOME_FAILED", "timeout": "OUTCOME_DEADLINE_EXCEEDED"}
 
 
@@ -52,7 +52,7 @@ def write_response(response: Response, stamp: Stamp, losses: Losses) -> bytes:
         if extra.owner == "gemini":
             put(body, extra.name, extra.value)
         else:
-            losses.add_path(extra.path, _WHY, harmless=extra.harmless)
+            losses.add_path(extra.path, NO_FIELD, harmless=extra.harmless)
     return encode(body)
 
 
@@ -64,13 +64,13 @@ def _candidate(candidate: Candidate, losses: Losses) -> Object:
         refused = refused or isinstance(part, Refusal)
         written = write_part(part)
         if isinstance(part, Media) and part.extras:
-            losses.add_extras(part.extras, "gemini", _WHY)
+            losses.add_extras(part.extras, "gemini", NO_FIELD)
         if written is not None:
             parts.append(written)
         elif isinstance(part, ToolCall):
             malformed = malformed or malformed_call(part)
         elif isinstance(part, Opaque):
-            losses.add_path(f"candidates[{candidate.index}].{part.what}", _WHY)
+            losses.add_path(f"candidates[{candidate.index}].{part.what}", NO_FIELD)
     content: Object = {"parts": parts, "role": "model"} if parts else {"role": "model"}
     told: Object = {"content": content}
     if candidate.finish is not None:
@@ -79,7 +79,7 @@ def _candidate(candidate: Candidate, losses: Losses) -> Object:
     if candidate.logprobs:
         told.update(logprob_fields(candidate.logprobs))
     told.update(extra_fields(candidate.extras))
-    losses.add_extras(candidate.extras, "gemini", _WHY)
+    losses.add_extras(candidate.extras, "gemini", NO_FIELD)
     return told
 
 

@@ -18,7 +18,9 @@ from dragoman.ir import (
     Finish,
     Finished,
     LogprobsDelta,
+    Losses,
     MediaAdded,
+    Opaque,
     RefusalDelta,
     Started,
     TextDelta,
@@ -35,8 +37,10 @@ from dragoman.protocols.base import Route, Stamp
 from dragoman.protocols.gemini.errors import error_object
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.finish import write_block
+from dragoman.protocols.gemini.spelling import SPELLING
 from dragoman.protocols.gemini.usage import write_tier, write_usage
 from dragoman.protocols.gemini.write_response import (
+    NO_FIELD,
     arguments_of,
     extra_fields,
     finish_fields,
@@ -80,9 +84,11 @@ class StreamWriter:
         "_tier",
         "_usage",
         "content_type",
+        "losses",
     )
 
     def __init__(self, stamp: Stamp, route: Route) -> None:
+        self.losses = Losses(SPELLING)
         self._array = route.array
         self.content_type = b"application/json; charset=UTF-8" if route.array else b"text/event-stream"
         self._stamped: Object = {"modelVersion": stamp.model, "responseId": stamp.id}
@@ -172,12 +178,14 @@ class StreamWriter:
                     call.pieces.append(event.arguments)
             case MediaAdded():
                 self._flush(event.index, out)
-                self._part(event.index, event.part, out)
+                if not self._part(event.index, event.part, out) and isinstance(event.part, Opaque):
+                    self.losses.add_path(f"candidates[{event.index}].{event.part.what}", NO_FIELD)
             case LogprobsDelta():
                 fields = {**_SILENCE, "index": event.index, **logprob_fields(event.logprobs)}
                 self._emit({"candidates": [fields]}, out)
             case ExtrasAdded():
                 self._extras.setdefault(event.index, {}).update(extra_fields(event.extras))
+                self.losses.add_extras(event.extras, "gemini", NO_FIELD)
             case Finished():
                 self._flush(event.index, out, all_of_them=True)
                 self._finishes.setdefault(event.index, event.finish)

@@ -21,8 +21,10 @@ from dragoman.ir import (
     Finish,
     Finished,
     LogprobsDelta,
+    Losses,
     Media,
     MediaAdded,
+    Opaque,
     RefusalDelta,
     Request,
     Started,
@@ -39,9 +41,10 @@ from dragoman.protocols.openai_chat.draft import LEGACY
 from dragoman.protocols.openai_chat.errors import event_of
 from dragoman.protocols.openai_chat.finish import write_finish
 from dragoman.protocols.openai_chat.media import standard
+from dragoman.protocols.openai_chat.spelling import SPELLING
 from dragoman.protocols.openai_chat.usage import write_usage
 from dragoman.protocols.openai_chat.write_messages import fenced, minted_id
-from dragoman.protocols.openai_chat.write_response import sign, write_image, write_logprobs
+from dragoman.protocols.openai_chat.write_response import DRAFT, NO_PLACE, sign, write_image, write_logprobs
 from dragoman.wire.json import encode
 
 _encode_text = msgspec.json.Encoder().encode
@@ -79,9 +82,11 @@ class ChatStreamWriter:
         "_tier",
         "_usage",
         "_wav",
+        "losses",
     )
 
     def __init__(self, request: Request, stamp: Stamp) -> None:
+        self.losses = Losses(SPELLING)
         self._stamp = stamp
         self._include_usage = request.include_usage
         self._wav = not speech.wants_pcm(request)
@@ -148,7 +153,9 @@ class ChatStreamWriter:
         if self._closed:
             return
         if type(event) is MediaAdded and type(event.part) is Media and event.part.thought:
-            return  # a draft of a picture that is still to come
+            # A draft of a picture that is still to come.
+            self.losses.add_path(f"choices[{event.index}].message.images", DRAFT, harmless=True)
+            return
         index = event.index
         choice = self._choices.get(index)
         if choice is None:
@@ -188,6 +195,7 @@ class ChatStreamWriter:
                 choice.sounding = choice.sounding or "audio" in delta
                 if delta:
                     self._delta(choice, delta, out)
+                self.losses.add_extras(event.extras, "openai", NO_PLACE)
             case Finished():
                 self._finish(index, choice, event.finish, out)
 
@@ -228,6 +236,13 @@ class ChatStreamWriter:
                 choice.images += 1
             case Media(kind="audio", data=str()) as sound:
                 self._delta(choice, {"audio": self._sound(event.index, choice, sound)}, out)
+            case Media() as other:
+                self._lost(event.index, "images", other.mime or "a file")
+            case Opaque(what=what):
+                self._lost(event.index, "content", what)
+
+    def _lost(self, index: int, member: str, what: str) -> None:
+        self.losses.add_path(f"choices[{index}].message.{member}", f"Chat Completions has no place for {what}.")
 
     def _sound(self, index: int, choice: _Choice, part: Media) -> dict[str, Any]:
         """A piece of sound. What is not OpenAI's own begins with an id and, unless bare samples are wanted, a wav header."""

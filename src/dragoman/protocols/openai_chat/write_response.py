@@ -34,9 +34,9 @@ from dragoman.protocols.openai_chat.write_messages import custom_input, custom_n
 from dragoman.wire.json import encode
 
 Json = dict[str, Any]
-_NO_PLACE = "Chat Completions has no such member."
+NO_PLACE = "Chat Completions has no such member."
 # Gemini 3's picture models show drafts of a picture before it (marked as thoughts); callers take every picture for an answer.
-_DRAFT = "A draft of the picture is not part of the answer."
+DRAFT = "A draft of the picture is not part of the answer."
 
 
 def write_response(response: Response, request: Request, stamp: Stamp, losses: Losses) -> bytes:
@@ -63,7 +63,7 @@ def write_response(response: Response, request: Request, stamp: Stamp, losses: L
         if extra.owner == "openai":
             body[extra.name] = extra.value
         else:
-            losses.add_path(extra.path, _NO_PLACE, harmless=extra.harmless)
+            losses.add_path(extra.path, NO_PLACE, harmless=extra.harmless)
     return encode(body)
 
 
@@ -115,7 +115,7 @@ def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losse
             case Refusal():
                 refusal = (refusal or "") + part.text
             case Media(thought=True):
-                losses.add_path(f"{_path(candidate)}.images", _DRAFT, harmless=True)
+                losses.add_path(f"{_path(candidate)}.images", DRAFT, harmless=True)
             case Media(kind="audio", data=str()):
                 sounds.append(part)
             case Media():
@@ -126,7 +126,7 @@ def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losse
                 path = f"{_path(candidate)}.content[{number}]"
                 losses.add_path(path, f"Chat Completions has no place for {part.what}.")
             case _:
-                losses.add_path(f"{_path(candidate)}.content[{number}]", _NO_PLACE)
+                losses.add_path(f"{_path(candidate)}.content[{number}]", NO_PLACE)
     if said is not None:
         message["content"] = "".join(said)
     elif not calls and refusal is None and not images and not sounds and candidate.finish is not None:
@@ -234,4 +234,4 @@ def _extras(message: Json, extras: tuple[Extra, ...], losses: Losses) -> None:
         if extra.owner == "openai":
             message[extra.name] = extra.value
         else:
-            losses.add_path(extra.path, _NO_PLACE, harmless=extra.harmless)
+            losses.add_path(extra.path, NO_PLACE, harmless=extra.harmless)
