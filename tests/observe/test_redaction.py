@@ -83,8 +83,33 @@ def test_a_masked_json_line_is_still_json(secret, around):
 
 
 # What each shape begins with, and runs that it may walk along without coming to a match.
-_BEGINNINGS = ["http://", "Invalid URL http://", "bearer ", "basic ", "x-api-key: ", "access_token", "key=", "eyJ", "sk-"]
-_RUNS = ["a", "A", " ", ".", "-", "http://", "a.", "a+", "1http", "basic ", "bearer", "key", "api-key", "x-goog-api-key"]
+_BEGINNINGS = [
+    "http://",
+    "Invalid URL http://",
+    "bearer ",
+    "basic ",
+    "x-api-key: ",
+    "access_token",
+    "key=",
+    "eyJ",
+    "sk-",
+]
+_RUNS = [
+    "a",
+    "A",
+    " ",
+    ".",
+    "-",
+    "http://",
+    "a.",
+    "a+",
+    "1http",
+    "basic ",
+    "bearer",
+    "key",
+    "api-key",
+    "x-goog-api-key",
+]
 _RUNS += ["-eyJ", "-eyJaaaaaaaa", "-eyJaaaaaaaa.", "eyJa.", "sk_a ", "dgm_", "AIza", "AQ.", "ya29.", "AKIA", "=", '\\"']
 
 
