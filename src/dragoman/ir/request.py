@@ -37,7 +37,8 @@ class FunctionTool(Struct, frozen=True):
 
 
 class BuiltinTool(Struct, frozen=True):
-    """A tool that the vendor runs: `web_search`, `code_execution`, `url_context`, `file_search`, `computer`, `image_generation`, `mcp`."""
+    """A tool that the vendor runs: `web_search`, `code_execution`, `url_context`, `file_search`, `computer`,
+    `image_generation`, `mcp`."""
 
     kind: str
     options: dict[str, Any] | None = None
