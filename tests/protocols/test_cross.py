@@ -30,7 +30,8 @@ MODELS = {
 }
 # What the caller had asked, when an answer is written.
 ASKED = {
-    "openai-chat": b'{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream_options":{"include_usage":true}}',
+    "openai-chat": b"""{"model": "m", "messages": [{"role": "user", "content": "Hi"}],
+  "stream_options": {"include_usage": true}, "tools": [{"type": "web_search"}]}""",
     "gemini": b'{"contents":[{"parts":[{"text":"Hi"}]}]}',
 }
 PAIRS = list(permutations(PROTOCOLS, 2))

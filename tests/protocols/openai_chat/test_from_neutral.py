@@ -285,7 +285,7 @@ def test_blocked_prompt() -> None:
 
 def test_foreign_answer_parts_are_losses() -> None:
     parts = (Text("x"), Opaque("gemini", {}, "a server tool's call"), Thought("", redacted="z"))
-    extras = (Extra("gemini", "groundingMetadata", {}, "candidates[0].groundingMetadata"),)
+    extras = (Extra("gemini", "urlContextMetadata", {}, "candidates[0].urlContextMetadata"),)
     _, losses = answer(Response("r", "v", (Candidate(0, parts, Finish("stop"), extras=extras),)))
     assert [harmless for _, harmless in losses] == [False, True, False]
 
@@ -309,6 +309,28 @@ def stream(events: list[Event], request: Request | None = None) -> list[dict[str
     assert out.endswith(b"data: [DONE]\n\n")
     assert writer.write([TextDelta(0, "late")]) == writer.end() == b""
     return [json.loads(event[6:]) for event in out.split(b"\n\n")[:-2]]
+
+
+def test_streamed_call_of_a_tool_that_takes_free_text() -> None:
+    asked = PROTOCOL.read_request(
+        b"""{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,
+        "tools":[{"type":"custom","custom":{"name":"sql"}},{"type":"function","function":{"name":"f"}}]}""",
+        ROUTE,
+    )
+    events: list[Event] = [
+        ToolCallStarted(0, 0, "a", "sql"),
+        ToolCallDelta(0, 0, '{"input":"sel'),
+        ToolCallStarted(0, 1, "b", "f"),
+        ToolCallDelta(0, 0, 'ect 1"}'),
+        Finished(0, Finish("tool_calls")),
+    ]
+    calls = [call for chunk in stream(events, asked) for call in chunk["choices"][0]["delta"].get("tool_calls", ())]
+    assert calls == [
+        {"index": 0, "id": "a", "type": "custom", "custom": {"name": "sql", "input": ""}},
+        {"index": 1, "id": "b", "type": "function", "function": {"name": "f", "arguments": ""}},
+        {"index": 0, "custom": {"input": "select 1"}},
+        {"index": 1, "function": {"arguments": "{}"}},
+    ]
 
 
 def test_stream_of_a_blocked_prompt() -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from dragoman.ir import (
     Blocked,
+    BuiltinTool,
     CodeCall,
     CodeResult,
     DragomanError,
@@ -37,13 +38,14 @@ from dragoman.ir import (
 )
 from dragoman.protocols.base import Stamp
 from dragoman.protocols.openai_chat import speech
+from dragoman.protocols.openai_chat.citations import annotations_of, is_grounding
 from dragoman.protocols.openai_chat.draft import LEGACY
 from dragoman.protocols.openai_chat.errors import event_of
 from dragoman.protocols.openai_chat.finish import write_finish
 from dragoman.protocols.openai_chat.media import standard
 from dragoman.protocols.openai_chat.spelling import SPELLING
 from dragoman.protocols.openai_chat.usage import write_usage
-from dragoman.protocols.openai_chat.write_messages import fenced, minted_id
+from dragoman.protocols.openai_chat.write_messages import custom_input, custom_names, fenced, minted_id
 from dragoman.protocols.openai_chat.write_response import DRAFT, NO_PLACE, sign, write_image, write_logprobs
 from dragoman.wire.json import encode
 
@@ -54,7 +56,7 @@ _DONE = b"data: [DONE]\n\n"
 class _Choice:
     """One candidate's chunks: `before` and `after` go around a delta, `text` around a text."""
 
-    __slots__ = ("after", "bare", "before", "calls", "finished", "images", "sounding", "text")
+    __slots__ = ("after", "bare", "before", "calls", "custom", "finished", "images", "sounding", "text")
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self.before = before
@@ -62,6 +64,7 @@ class _Choice:
         self.text = before + b'{"content":'
         self.calls: dict[int, int] = {}  # the event's ordinal -> ours
         self.bare: set[int] = set()  # calls without arguments so far
+        self.custom: dict[int, str] = {}  # what came so far of calls that take free text
         self.images = 0
         self.sounding = False  # whether a sound has begun
         self.finished = False
@@ -76,8 +79,10 @@ class ChatStreamWriter:
         "_blocked",
         "_choices",
         "_closed",
+        "_custom",
         "_include_usage",
         "_legacy",
+        "_said",
         "_stamp",
         "_tier",
         "_usage",
@@ -89,6 +94,10 @@ class ChatStreamWriter:
         self.losses = Losses(SPELLING)
         self._stamp = stamp
         self._include_usage = request.include_usage
+        self._custom = custom_names(request)
+        # Only an answer of a tool that the vendor runs cites; the text of all others need not be kept.
+        cites = any(type(tool) is BuiltinTool for tool in request.tools)
+        self._said: dict[int, str] | None = {} if cites else None
         self._wav = not speech.wants_pcm(request)
         self._legacy = any(extra.name == LEGACY for extra in request.extras)
         self._choices: dict[int, _Choice] = {}
@@ -101,6 +110,8 @@ class ChatStreamWriter:
     def write(self, events: Sequence[Event]) -> bytes:
         if self._closed:
             return b""
+        if self._said is not None:
+            self._keep(self._said, events)
         out: list[bytes] = []
         choices = self._choices
         for event in events:
@@ -193,11 +204,26 @@ class ChatStreamWriter:
             case ExtrasAdded():
                 delta = {extra.name: extra.value for extra in event.extras if extra.owner == "openai"}
                 choice.sounding = choice.sounding or "audio" in delta
+                for extra in event.extras:
+                    if is_grounding(extra) and self._said is not None:
+                        found = annotations_of(extra, self._said.get(index, ""), self.losses)
+                        delta.update({"annotations": found} if found else {})
+                    elif extra.owner != "openai":
+                        self.losses.add_extras((extra,), "openai", NO_PLACE)
                 if delta:
                     self._delta(choice, delta, out)
-                self.losses.add_extras(event.extras, "openai", NO_PLACE)
             case Finished():
                 self._finish(index, choice, event.finish, out)
+
+    @staticmethod
+    def _keep(said: dict[int, str], events: Sequence[Event]) -> None:
+        """What the answer says so far, for the citations that follow it."""
+        for event in events:
+            match event:
+                case TextDelta():
+                    said[event.index] = said.get(event.index, "") + event.text
+                case MediaAdded(part=CodeCall() | CodeResult() as code):
+                    said[event.index] = said.get(event.index, "") + fenced(code)
 
     def _started(self, event: ToolCallStarted, choice: _Choice) -> dict[str, Any]:
         ours = choice.calls.setdefault(event.call, len(choice.calls))
@@ -210,6 +236,11 @@ class ChatStreamWriter:
             "type": "function",
             "function": {"name": event.name, "arguments": ""},
         }
+        if event.name in self._custom:
+            choice.bare.discard(ours)
+            choice.custom[ours] = ""
+            del call["function"]
+            call.update(type="custom", custom={"name": event.name, "input": ""})
         if event.signature is not None:
             sign(call, event.signature)
         return {"tool_calls": [call]}
@@ -217,6 +248,9 @@ class ChatStreamWriter:
     def _arguments(self, event: ToolCallDelta, choice: _Choice) -> dict[str, Any]:
         ours = choice.calls.get(event.call)
         if ours is None:  # fragments of a call that never began
+            return {}
+        if ours in choice.custom:
+            choice.custom[ours] += event.arguments  # its text stands inside JSON, and can be told when that is whole
             return {}
         if event.arguments:
             choice.bare.discard(ours)
@@ -257,6 +291,9 @@ class ChatStreamWriter:
 
     def _finish(self, index: int, choice: _Choice, finish: Finish | None, out: list[bytes]) -> None:
         choice.finished = True
+        for ours, arguments in choice.custom.items():
+            if told := custom_input(arguments):
+                self._delta(choice, {"tool_calls": [{"index": ours, "custom": {"input": told}}]}, out)
         for ours in sorted(choice.bare):  # a call without arguments is "{}", never ""
             self._delta(choice, self._fragment(ours, "{}"), out)
         native: str | None

@@ -26,6 +26,7 @@ from dragoman.ir import (
 )
 from dragoman.protocols.base import Stamp
 from dragoman.protocols.openai_chat import speech
+from dragoman.protocols.openai_chat.citations import annotations_of, is_grounding
 from dragoman.protocols.openai_chat.draft import LEGACY
 from dragoman.protocols.openai_chat.finish import write_finish
 from dragoman.protocols.openai_chat.media import data_url, standard
@@ -233,5 +234,9 @@ def _extras(message: Json, extras: tuple[Extra, ...], losses: Losses) -> None:
     for extra in extras:
         if extra.owner == "openai":
             message[extra.name] = extra.value
+        elif is_grounding(extra):
+            found = annotations_of(extra, message["content"] or "", losses)
+            if found:
+                message["annotations"] = found
         else:
             losses.add_path(extra.path, NO_PLACE, harmless=extra.harmless)
