@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from conftest import Chat
 
+from conftest import Chat
 from dragoman.local.count import count_tokens
 from local_model import LocalServer
 
