@@ -27,8 +27,6 @@ from dragoman.protocols.openai_chat.tap import ChatTap
 from dragoman.protocols.openai_chat.write_request import write_request
 from dragoman.protocols.openai_chat.write_response import write_response
 
-__all__ = ["PROTOCOL"]
-
 
 class OpenAIChat:
     """The protocol's door; each room is a module."""
