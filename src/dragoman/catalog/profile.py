@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Profile(Struct, frozen=True, kw_only=True):
@@ -52,142 +53,39 @@ _GEMINI_25 = Profile(
     builtins_with_functions=False,
     fetches_urls=False,
 )
+_GEMINI_2 = Profile(
+    family="gemini",
+    thinking="none",
+    tools_with_json=False,
+    builtins_with_functions=False,
+    validated_calls=False,
+    fetches_urls=False,
+)
+_GEMINI_3 = Profile(family="gemini", thinking="level", can_stop_thinking=False, penalties=False, media_in_results=True)
+# 400 "Thinking level MINIMAL is not supported for this model." (recorded, of 3-pro-preview, 3.1-pro-preview and 3.7-flash)
+_GEMINI_3_WITHOUT_MINIMAL = replace(_GEMINI_3, levels=("low", "medium", "high"))
+_ARK = Profile(family="ark", thinking="ark")
+_OPENAI = Profile(family="openai", max_tokens_field="max_completion_tokens", developer_role=True)
+_OPENAI_REASONING = replace(_OPENAI, thinking="effort", sampling=False)
 
 # (protocol, pattern) in order; the first that fits wins.
 _TABLE: tuple[tuple[str, str, Profile], ...] = (
-    (
-        "gemini",
-        "gemini-2.5-pro*",
-        Profile(
-            family="gemini",
-            thinking="budget",
-            budget=(128, 32768),
-            can_stop_thinking=False,
-            penalties=False,
-            tools_with_json=False,
-            builtins_with_functions=False,
-            fetches_urls=False,
-        ),
-    ),
-    (
-        "gemini",
-        "gemini-2.5-flash-lite*",
-        Profile(
-            family="gemini",
-            thinking="budget",
-            budget=(512, 24576),
-            penalties=False,
-            tools_with_json=False,
-            builtins_with_functions=False,
-            fetches_urls=False,
-        ),
-    ),
+    ("gemini", "gemini-2.5-pro*", replace(_GEMINI_25, budget=(128, 32768), can_stop_thinking=False)),
+    ("gemini", "gemini-2.5-flash-lite*", replace(_GEMINI_25, budget=(512, 24576))),
     ("gemini", "gemini-2.5*", _GEMINI_25),
-    (
-        "gemini",
-        "gemini-3-pro*",
-        # The preview knows low and high only; MINIMAL is a 400 on it.
-        Profile(
-            family="gemini",
-            thinking="level",
-            levels=("low", "high"),
-            can_stop_thinking=False,
-            penalties=False,
-            media_in_results=True,
-        ),
-    ),
-    (
-        "gemini",
-        "gemini-3.*-pro*",
-        Profile(
-            family="gemini",
-            thinking="level",
-            levels=("low", "medium", "high"),
-            can_stop_thinking=False,
-            penalties=False,
-            media_in_results=True,
-        ),
-    ),
-    (
-        "gemini",
-        "gemini-3.7-flash*",
-        # 400 "Thinking level MINIMAL is not supported for this model." (recorded)
-        Profile(
-            family="gemini",
-            thinking="level",
-            levels=("low", "medium", "high"),
-            can_stop_thinking=False,
-            penalties=False,
-            media_in_results=True,
-        ),
-    ),
-    (
-        "gemini",
-        "gemini-3*",
-        Profile(family="gemini", thinking="level", can_stop_thinking=False, penalties=False, media_in_results=True),
-    ),
-    (
-        "gemini",
-        "gemini-1*",
-        Profile(
-            family="gemini",
-            thinking="none",
-            tools_with_json=False,
-            builtins_with_functions=False,
-            validated_calls=False,
-            fetches_urls=False,
-        ),
-    ),
-    (
-        "gemini",
-        "gemini-2.0*",
-        Profile(
-            family="gemini",
-            thinking="none",
-            tools_with_json=False,
-            builtins_with_functions=False,
-            validated_calls=False,
-            fetches_urls=False,
-        ),
-    ),
-    (
-        "gemini",
-        "*",
-        Profile(family="gemini", thinking="level", can_stop_thinking=False, media_in_results=True),
-    ),
+    # The preview knows low and high only.
+    ("gemini", "gemini-3-pro*", replace(_GEMINI_3, levels=("low", "high"))),
+    ("gemini", "gemini-3.*-pro*", _GEMINI_3_WITHOUT_MINIMAL),
+    ("gemini", "gemini-3.7-flash*", _GEMINI_3_WITHOUT_MINIMAL),
+    ("gemini", "gemini-3*", _GEMINI_3),
+    ("gemini", "gemini-1*", _GEMINI_2),
+    ("gemini", "gemini-2.0*", _GEMINI_2),
+    ("gemini", "*", replace(_GEMINI_3, penalties=True)),
     ("local", "*", Profile(family="llama", thinking="none", tools=False)),
-    ("openai-chat", "doubao-*", Profile(family="ark", thinking="ark")),
-    ("openai-chat", "ep-*", Profile(family="ark", thinking="ark")),
-    (
-        "openai-chat",
-        "gpt-5*",
-        Profile(
-            family="openai",
-            thinking="effort",
-            max_tokens_field="max_completion_tokens",
-            developer_role=True,
-            sampling=False,
-        ),
-    ),
-    *(
-        (
-            "openai-chat",
-            pattern,
-            Profile(
-                family="openai",
-                thinking="effort",
-                max_tokens_field="max_completion_tokens",
-                developer_role=True,
-                sampling=False,
-            ),
-        )
-        for pattern in ("o1*", "o3*", "o4*")
-    ),
-    (
-        "openai-chat",
-        "gpt-*",
-        Profile(family="openai", max_tokens_field="max_completion_tokens", developer_role=True),
-    ),
+    ("openai-chat", "doubao-*", _ARK),
+    ("openai-chat", "ep-*", _ARK),
+    *(("openai-chat", pattern, _OPENAI_REASONING) for pattern in ("gpt-5*", "o1*", "o3*", "o4*")),
+    ("openai-chat", "gpt-*", _OPENAI),
     # Google's own compatible endpoint, /v1beta/openai: it takes efforts, and its signatures back in `extra_content`.
     ("openai-chat", "gemini-*", Profile(family="gemini", thinking="effort", fetches_urls=False)),
     ("openai-chat", "*", Profile(family="other", thinking="effort")),

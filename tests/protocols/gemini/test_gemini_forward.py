@@ -127,3 +127,20 @@ def test_a_broken_stream_ends_with_an_error_event() -> None:
     assert json.loads(events[1].removeprefix(b"data: "))["error"]["code"] == 502
     assert events[2:] == [b""]
     assert not tap.finished
+
+
+@pytest.mark.parametrize("key", ["generateContentRequest", "generate_content_request"])
+def test_the_model_inside_a_count_is_the_paths(key: str) -> None:
+    body = json.dumps({key: {"model": "models/quick", "contents": [{"parts": [{"text": "x"}]}]}}).encode()
+    route = Route("count_tokens", model="quick", stream=False)
+    out = PROTOCOL.forward(
+        body, PROTOCOL.peek(body, route), route, "gemini-2.5-flash", profile_for("gemini", "gemini-2.5-flash")
+    )
+    assert json.loads(out.body)[key]["model"] == "models/gemini-2.5-flash"
+    same = body.replace(b"quick", b"gemini-2.5-flash")
+    assert (
+        PROTOCOL.forward(
+            same, PROTOCOL.peek(same, route), route, "gemini-2.5-flash", profile_for("gemini", "gemini-2.5-flash")
+        ).body
+        == same
+    )

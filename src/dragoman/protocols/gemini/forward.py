@@ -4,6 +4,7 @@ Mended, in bodies where they occur and nowhere else:
 
 - OpenAI-shaped tools (`{"type": "function", "function": {…}}`, `{"type": "web_search"}`) become Gemini's: with parameters a
   function declaration, without them and with a built-in tool's name that tool.
+- The model's name inside `generateContentRequest` (countTokens), where the vendor calls it otherwise.
 - `imageSize` in lower case (`"2k"`) becomes upper case.
 """
 
@@ -63,10 +64,23 @@ def forward(body: bytes, route: Route, model: str) -> Outgoing:
         body = _mended(body)
     stream = bool(route.stream)
     if route.operation == "count_tokens":
+        if b"enerateContentRequest" in body or b"generate_content_request" in body:
+            body = _with_model(body, model)
         path = path_of(model, stream=False).removesuffix("generateContent") + "countTokens"
     else:
         path = path_of(model, stream, route.array)
     return Outgoing(path, body, stream)
+
+
+def _with_model(body: bytes, model: str) -> bytes:
+    """A request inside the body names its model again, and Google wants it to be the path's."""
+    value = decode_object(body)
+    nested = value.get("generateContentRequest", value.get("generate_content_request"))
+    name = f"models/{model.removeprefix('models/')}"
+    if not isinstance(nested, dict) or nested.get("model") in (None, name, model):
+        return body
+    nested["model"] = name
+    return encode(value)
 
 
 def _is_suspect(body: bytes) -> bool:
