@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dragoman.ir import Losses, Media, MediaAdded
+from dragoman.ir import Losses, Media, PartAdded
 from dragoman.protocols.base import Route, Stamp
 from dragoman.protocols.known import PROTOCOLS
 
@@ -79,7 +79,7 @@ def test_a_second_sound_of_another_kind_is_lost() -> None:
 def test_streamed(form: str) -> None:
     writer = CHAT.stream_writer(asked(form), STAMP, ROUTE)
     parts = [Media("audio/l16;codec=pcm;rate=24000", told(piece)) for piece in PIECES]
-    out = b"".join(writer.write([MediaAdded(0, part)]) for part in parts) + writer.end()
+    out = b"".join(writer.write([PartAdded(0, part)]) for part in parts) + writer.end()
     deltas = [
         chunk["choices"][0]["delta"].get("audio")
         for line in out.split(b"\n\n")
@@ -121,5 +121,5 @@ def test_a_file_in_pieces_is_put_together() -> None:
         chunk = {"id": "c", "choices": [{"index": 0, "delta": {"audio": {"data": told(piece)}}}]}
         events += reader.feed(b"data: " + json.dumps(chunk).encode() + b"\n\n")
     events += reader.feed(b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n')
-    (sound,) = [event.part for event in events if isinstance(event, MediaAdded)]
+    (sound,) = [event.part for event in events if isinstance(event, PartAdded)]
     assert base64.b64decode(sound.data) == file and sound.mime == "audio/wav"

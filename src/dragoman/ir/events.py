@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from dragoman.ir.errors import DragomanError
-from dragoman.ir.parts import CodeCall, CodeResult, Extra, Media, Opaque, Signature
-from dragoman.ir.response import Block, Finish, TokenLogprob
+from dragoman.ir.parts import Deed, Extra, Media, Opaque, Signature
+from dragoman.ir.response import Block, Citation, Finish, TokenLogprob
 from dragoman.ir.usage import Usage
 
 
@@ -30,6 +30,7 @@ class ThoughtDelta(Struct, frozen=True, gc=False):
     text: str
     signature: Signature | None = None
     redacted: str | None = None
+    raw: bool = False
 
 
 class RefusalDelta(Struct, frozen=True, gc=False):
@@ -55,11 +56,18 @@ class ToolCallDelta(Struct, frozen=True, gc=False):
     arguments: str
 
 
-class MediaAdded(Struct, frozen=True):
+class PartAdded(Struct, frozen=True):
     """A whole part that does not come in pieces."""
 
     index: int
-    part: Media | CodeCall | CodeResult | Opaque
+    part: Media | Deed | Opaque
+
+
+class CitationAdded(Struct, frozen=True):
+    """Words that have been told already rest on a page."""
+
+    index: int
+    citation: Citation
 
 
 class LogprobsDelta(Struct, frozen=True):
@@ -102,7 +110,8 @@ Event = (
     | RefusalDelta
     | ToolCallStarted
     | ToolCallDelta
-    | MediaAdded
+    | PartAdded
+    | CitationAdded
     | LogprobsDelta
     | ExtrasAdded
     | Finished

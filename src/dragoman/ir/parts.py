@@ -9,10 +9,12 @@ class Signature(Struct, frozen=True, gc=False):
     """A vendor's opaque proof on a part, to be given back to that vendor unchanged and to nobody else.
 
     `maker` is the protocol family that made it (`gemini`, `anthropic`, `openai`); `data` is the text as it stood on the wire.
+    `id` is the name of the thing signed, where the maker wants it back beside the proof (a Responses reasoning item's `rs_…`).
     """
 
     maker: str
     data: str
+    id: str = ""
 
 
 class Extra(Struct, frozen=True):
@@ -37,11 +39,14 @@ class Text(Struct, frozen=True):
 
 
 class Thought(Struct, frozen=True):
-    """Visible reasoning. `redacted` holds what a vendor returned encrypted in place of text."""
+    """Visible reasoning. `redacted` holds what a vendor returned encrypted in place of text; `raw` marks the model's own chain
+    of thought, where the vendor tells it from a summary."""
 
     text: str
     signature: Signature | None = None
     redacted: str | None = None
+    raw: bool = False
+    extras: tuple[Extra, ...] = ()
 
 
 class Media(Struct, frozen=True):
@@ -116,6 +121,51 @@ class CodeResult(Struct, frozen=True):
     signature: Signature | None = None
 
 
+class Source(Struct, frozen=True):
+    """A page that a search found or a fetch read."""
+
+    url: str
+    title: str = ""
+    extras: tuple[Extra, ...] = ()
+
+
+class SearchCall(Struct, frozen=True):
+    """A search of the web that the vendor's own tool made; `id` is `""` where the vendor gave none."""
+
+    queries: tuple[str, ...]
+    id: str = ""
+    signature: Signature | None = None
+    extras: tuple[Extra, ...] = ()
+
+
+class SearchResult(Struct, frozen=True):
+    """What that search found; `error` is the vendor's word for why it found nothing."""
+
+    sources: tuple[Source, ...]
+    call_id: str = ""
+    error: str | None = None
+    extras: tuple[Extra, ...] = ()
+
+
+class FetchCall(Struct, frozen=True):
+    """A page that the vendor's own tool read."""
+
+    url: str
+    id: str = ""
+    signature: Signature | None = None
+    extras: tuple[Extra, ...] = ()
+
+
+class FetchResult(Struct, frozen=True):
+    """What reading that page gave: `content` is its text, where the vendor shows it; `error` why there is none."""
+
+    source: Source
+    call_id: str = ""
+    content: str | None = None
+    error: str | None = None
+    extras: tuple[Extra, ...] = ()
+
+
 class Opaque(Struct, frozen=True):
     """A part that only its own protocol family understands; it goes back to that family as it came, else it is a loss."""
 
@@ -124,4 +174,7 @@ class Opaque(Struct, frozen=True):
     what: str
 
 
-Part = Text | Thought | Media | ToolCall | ToolResult | Refusal | CodeCall | CodeResult | Opaque
+# What a vendor's own tools did and gave; it comes whole, never in pieces.
+Deed = CodeCall | CodeResult | SearchCall | SearchResult | FetchCall | FetchResult
+
+Part = Text | Thought | Media | ToolCall | ToolResult | Refusal | Deed | Opaque

@@ -47,11 +47,24 @@ class TokenLogprob(Struct, frozen=True):
     top: tuple[tuple[str, float], ...] = ()
 
 
+class Citation(Struct, frozen=True):
+    """Words of an answer that rest on a page: characters `start` to `end` of the candidate's text, which is all its text parts
+    joined without anything between. `quoted` is the page's own words, where the vendor tells them."""
+
+    url: str
+    start: int
+    end: int
+    title: str = ""
+    quoted: str = ""
+    extras: tuple[Extra, ...] = ()
+
+
 class Candidate(Struct, frozen=True):
     index: int
     parts: tuple[Part, ...]
     finish: Finish | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
+    citations: tuple[Citation, ...] = ()
     extras: tuple[Extra, ...] = ()
 
 

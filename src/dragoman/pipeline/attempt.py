@@ -62,7 +62,11 @@ async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
     """The target's answer, its status a good one, its body still to come.
 
     Raises UpstreamError; Unfit where the request cannot be said in the target's protocol; BadRequest."""
-    outgoing = prepare(call, step)
+    return await ask(call, gateway, step, prepare(call, step))
+
+
+async def ask(call: Call, gateway: Gateway, step: Step, outgoing: Outgoing) -> IncomingResponse:
+    """The target's answer to `outgoing`. Raises UpstreamError."""
     call.step = step
     call.attempts += 1
     call.usage = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dragoman.catalog.profile import profile_for
-from dragoman.ir import BadRequest, DragomanError, Losses, UpstreamBroken
+from dragoman.ir import BadRequest, DragomanError, Losses, Request, UpstreamBroken
 from dragoman.local.count import count_tokens as count_locally
-from dragoman.pipeline.attempt import Unfit, attempt, upstream_error
+from dragoman.pipeline.attempt import Unfit, ask, attempt, upstream_error
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
@@ -23,10 +23,10 @@ async def count_tokens(call: Call, caller: Caller, gateway: Gateway, step: Step)
     if step.same and not step.endpoint.local:
         await relay(call, caller, step, await attempt(call, gateway, step))
         return
-    if not step.endpoint.local:
-        told = f"{step.target} cannot count tokens: its protocol, {step.named}, has no such call."
-        raise Unfit(DragomanError(told, status=501, code="unsupported"))
     request = call.protocol.read_request(call.body, call.route)
+    if not step.endpoint.local:
+        await _count_at_vendor(call, caller, gateway, step, request)
+        return
     profile = profile_for(step.named, step.target.model)
     try:
         outgoing = step.protocol.write_request(request, step.target.model, profile, Losses(call.protocol.spelling))
@@ -49,7 +49,33 @@ async def count_tokens(call: Call, caller: Caller, gateway: Gateway, step: Step)
             raise UpstreamBroken(f"The built-in model could not count: status {response.status}.")
         return found
 
-    tokens = await count_locally(post, body["messages"], body.get("tools"))
+    await _answer(call, caller, await count_locally(post, body["messages"], body.get("tools")))
+
+
+async def _count_at_vendor(call: Call, caller: Caller, gateway: Gateway, step: Step, request: Request) -> None:
+    assert call.protocol is not None
+    losses = Losses(call.protocol.spelling)
+    profile = profile_for(step.named, step.target.model)
+    try:
+        outgoing = step.protocol.write_count_request(request, step.target.model, profile, losses)
+    except BadRequest as error:
+        raise Unfit(error) from None
+    if outgoing is None:
+        told = f"{step.target} cannot count tokens: its protocol, {step.named}, has no such call."
+        raise Unfit(DragomanError(told, status=501, code="unsupported"))
+    call.keep(losses)
+    response = await ask(call, gateway, step, outgoing)
+    try:
+        body = await response.read(_MAX_COUNT_ANSWER)
+    except TransportError as error:
+        raise upstream_error(error, call, step) from None
+    finally:
+        response.close()
+    await _answer(call, caller, step.protocol.read_count(body))
+
+
+async def _answer(call: Call, caller: Caller, tokens: int) -> None:
+    assert call.protocol is not None
     call.status = 200
     await caller.answer(
         200, [(b"content-type", b"application/json"), *call.headers()], call.protocol.write_count(tokens)

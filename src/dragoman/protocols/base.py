@@ -15,18 +15,29 @@ from msgspec import Struct
 from dragoman.catalog.profile import Profile
 from dragoman.ir import DragomanError, Event, Losses, Request, Response, Spelling, UpstreamRefused, Usage
 
-Operation = Literal["generate", "count_tokens", "list_models", "get_model"]
+Operation = Literal[
+    "generate",
+    "count_tokens",
+    "list_models",
+    "get_model",
+    "get_response",
+    "delete_response",
+    "cancel_response",
+    "list_input_items",
+]
 Headers = list[tuple[bytes, bytes]]
 
 
 class Route(Struct, frozen=True, gc=False):
     """A caller's URL, understood. `model` is the one in the path (None where the body names it); `stream` is None where
-    the body decides; `array` asks for Gemini's JSON array instead of server-sent events."""
+    the body decides; `array` asks for Gemini's JSON array instead of server-sent events; `item` is the id of a thing that we
+    keep (a response)."""
 
     operation: Operation
     model: str | None = None
     stream: bool | None = None
     array: bool = False
+    item: str | None = None
 
 
 class Peek(Struct, frozen=True, gc=False):
@@ -159,6 +170,14 @@ class WireProtocol(Interface):
     # the vendor's side
     def write_request(self, request: Request, model: str, profile: Profile, losses: Losses) -> Outgoing:
         """`model` is the vendor's own name. Raises BadRequest where the request cannot be carried at all."""
+        ...
+
+    def write_count_request(self, request: Request, model: str, profile: Profile, losses: Losses) -> Outgoing | None:
+        """The call that counts the tokens of `request`; None where the protocol has none."""
+        ...
+
+    def read_count(self, body: bytes) -> int:
+        """The tokens in the answer to that call. Raises as read_response does."""
         ...
 
     def read_response(self, body: bytes) -> Response:

@@ -14,7 +14,7 @@ from dragoman.ir import (
     Finished,
     Losses,
     Media,
-    MediaAdded,
+    PartAdded,
     Refusal,
     RefusalDelta,
     Request,
@@ -143,7 +143,7 @@ def test_thoughts_refusals_and_pictures() -> None:
     chunks = stream(
         ThoughtDelta(0, "hm"),
         RefusalDelta(0, "No."),
-        MediaAdded(0, Media("image/png", data="aa")),
+        PartAdded(0, Media("image/png", data="aa")),
         Finished(0, Finish("refusal")),
     )
     assert parts(chunks)[:3] == [

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from dragoman.ir import UpstreamBroken
 from dragoman.protocols.base import ModelCard
-from dragoman.wire.json import encode
+from dragoman.wire.json import NotJson, decode, encode
 
 
 def write_models(models: Sequence[ModelCard]) -> bytes:
@@ -17,6 +18,17 @@ def write_model(model: ModelCard) -> bytes:
 
 def write_count(tokens: int) -> bytes:
     return b'{"totalTokens":%d}' % tokens
+
+
+def read_count(body: bytes) -> int:
+    try:
+        value = decode(body)
+    except NotJson:
+        value = None
+    tokens = value.get("totalTokens", 0) if isinstance(value, dict) else None  # proto JSON leaves a zero out
+    if type(tokens) is not int:
+        raise UpstreamBroken("The provider's answer to a count of tokens holds none.")
+    return tokens
 
 
 def _card(model: ModelCard) -> dict[str, Any]:

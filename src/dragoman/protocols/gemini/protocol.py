@@ -12,7 +12,7 @@ from dragoman.protocols.gemini.read_response import read_response
 from dragoman.protocols.gemini.read_stream import StreamReader
 from dragoman.protocols.gemini.spelling import SPELLING
 from dragoman.protocols.gemini.tap import Tap
-from dragoman.protocols.gemini.write_request import write_request
+from dragoman.protocols.gemini.write_request import write_count_request, write_request
 from dragoman.protocols.gemini.write_response import write_response
 from dragoman.protocols.gemini.write_stream import StreamWriter
 
@@ -55,6 +55,12 @@ class Gemini:
 
     def write_request(self, request: Request, model: str, profile: Profile, losses: Losses) -> Outgoing:
         return write_request(request, model, profile, losses)
+
+    def write_count_request(self, request: Request, model: str, profile: Profile, losses: Losses) -> Outgoing | None:
+        return write_count_request(request, model, profile, losses)
+
+    def read_count(self, body: bytes) -> int:
+        return models.read_count(body)
 
     def read_response(self, body: bytes) -> Response:
         return read_response(body)

@@ -14,7 +14,7 @@ from dragoman.ir import (
     Failed,
     Finished,
     LogprobsDelta,
-    MediaAdded,
+    PartAdded,
     Started,
     Text,
     TextDelta,
@@ -233,7 +233,7 @@ class StreamReader:
                     events.append(ToolCallStarted(index, call, part.id, part.name, part.signature))
                     events.append(ToolCallDelta(index, call, part.arguments))
                 case _:
-                    events.append(MediaAdded(index, part))  # type: ignore[arg-type]
+                    events.append(PartAdded(index, part))  # type: ignore[arg-type]
         logprobs = logprobs_in(candidate)
         if logprobs:
             events.append(LogprobsDelta(index, logprobs))

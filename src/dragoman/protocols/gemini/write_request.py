@@ -60,6 +60,14 @@ def write_request(request: Request, model: str, profile: Profile, losses: Losses
     return Outgoing(path_of(model, request.stream), encode(body), request.stream)
 
 
+def write_count_request(request: Request, model: str, profile: Profile, losses: Losses) -> Outgoing:
+    """`countTokens` of the whole request: of bare `contents` it would leave system text and tools out."""
+    asked = write_request(request, model, profile, losses).body
+    path = path_of(model, stream=False).removesuffix("generateContent") + "countTokens"
+    name = encode(f"models/{model.removeprefix('models/')}")
+    return Outgoing(path, b'{"generateContentRequest":{"model":%b,%b}' % (name, asked[1:]), False)
+
+
 @lru_cache(maxsize=4096)
 def path_of(model: str, stream: bool, array: bool = False) -> str:
     """The path behind the provider's base URL, which by the vendor's SDK's convention names no version."""

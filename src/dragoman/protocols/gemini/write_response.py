@@ -7,6 +7,8 @@ from dragoman.ir import (
     CodeCall,
     CodeResult,
     Extra,
+    FetchCall,
+    FetchResult,
     Finish,
     Losses,
     Media,
@@ -14,6 +16,8 @@ from dragoman.ir import (
     Part,
     Refusal,
     Response,
+    SearchCall,
+    SearchResult,
     Signature,
     Text,
     Thought,
@@ -127,7 +131,7 @@ def write_part(part: Part) -> Object | None:
             return _signed({"codeExecutionResult": result}, part.signature)
         case Opaque(owner="gemini"):
             return dict(part.value)
-        case Opaque() | ToolResult():
+        case Opaque() | ToolResult() | SearchCall() | SearchResult() | FetchCall() | FetchResult():
             return None
 
 

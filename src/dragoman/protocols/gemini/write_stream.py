@@ -19,8 +19,8 @@ from dragoman.ir import (
     Finished,
     LogprobsDelta,
     Losses,
-    MediaAdded,
     Opaque,
+    PartAdded,
     RefusalDelta,
     Started,
     TextDelta,
@@ -176,7 +176,7 @@ class StreamWriter:
                 call = self._calls.get(event.index, {}).get(event.call)
                 if call is not None:
                     call.pieces.append(event.arguments)
-            case MediaAdded():
+            case PartAdded():
                 self._flush(event.index, out)
                 if not self._part(event.index, event.part, out) and isinstance(event.part, Opaque):
                     self.losses.add_path(f"candidates[{event.index}].{event.part.what}", NO_FIELD)

@@ -66,6 +66,12 @@ class OpenAIChat:
     def write_request(self, request: Request, model: str, profile: Profile, losses: Losses) -> Outgoing:
         return write_request(request, model, profile, losses)
 
+    def write_count_request(self, request: Request, model: str, profile: Profile, losses: Losses) -> Outgoing | None:
+        return None
+
+    def read_count(self, body: bytes) -> int:
+        raise NotImplementedError("Chat Completions counts no tokens")
+
     def read_response(self, body: bytes) -> Response:
         return read_response(body)
 

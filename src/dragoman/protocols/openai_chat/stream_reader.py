@@ -18,7 +18,7 @@ from dragoman.ir import (
     Finished,
     LogprobsDelta,
     Media,
-    MediaAdded,
+    PartAdded,
     RefusalDelta,
     Signature,
     Started,
@@ -210,7 +210,7 @@ class ChatStreamReader:
             return
         candidate.finished = True
         if candidate.audio is not None and (sound := read_audio(candidate.audio)) is not None:
-            events.append(MediaAdded(index, sound))
+            events.append(PartAdded(index, sound))
         events.append(Finished(index, read_finish(word, called=candidate.calls > 0)))
 
     def _calls(self, index: int, candidate: _Candidate, calls: Any, events: list[Event]) -> None:
@@ -240,7 +240,7 @@ class ChatStreamReader:
                 events.append(ToolCallDelta(index, ordinal, arguments))
 
     def _rarely(self, index: int, candidate: _Candidate, delta: _Delta, events: list[Event]) -> None:
-        events.extend(MediaAdded(index, image) for image in read_images(delta.images))
+        events.extend(PartAdded(index, image) for image in read_images(delta.images))
         if type(delta.function_call) is dict:
             self._calls(index, candidate, [{"index": 0, "function": delta.function_call}], events)
         if type(delta.audio) is dict:
@@ -268,7 +268,7 @@ def _sound(index: int, candidate: _Candidate, audio: dict[str, Any], events: lis
     extras = (Extra("openai", "audio", rest, "message.audio", harmless=True),) if rest else ()
     if data:
         candidate.sounding = True
-        events.append(MediaAdded(index, Media(PCM, data, extras=extras)))
+        events.append(PartAdded(index, Media(PCM, data, extras=extras)))
     elif extras:
         events.append(ExtrasAdded(index, extras))
 

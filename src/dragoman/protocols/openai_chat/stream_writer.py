@@ -24,8 +24,8 @@ from dragoman.ir import (
     LogprobsDelta,
     Losses,
     Media,
-    MediaAdded,
     Opaque,
+    PartAdded,
     RefusalDelta,
     Request,
     Started,
@@ -163,7 +163,7 @@ class ChatStreamWriter:
                 return
         if self._closed:
             return
-        if type(event) is MediaAdded and type(event.part) is Media and event.part.thought:
+        if type(event) is PartAdded and type(event.part) is Media and event.part.thought:
             # A draft of a picture that is still to come.
             self.losses.add_path(f"choices[{event.index}].message.images", DRAFT, harmless=True)
             return
@@ -194,7 +194,7 @@ class ChatStreamWriter:
                 self._delta(choice, self._started(event, choice), out)
             case ToolCallDelta():
                 self._delta(choice, self._arguments(event, choice), out)
-            case MediaAdded():
+            case PartAdded():
                 self._media(event, choice, out)
             case LogprobsDelta():
                 tail = self._tail("null").replace(
@@ -222,7 +222,7 @@ class ChatStreamWriter:
             match event:
                 case TextDelta():
                     said[event.index] = said.get(event.index, "") + event.text
-                case MediaAdded(part=CodeCall() | CodeResult() as code):
+                case PartAdded(part=CodeCall() | CodeResult() as code):
                     said[event.index] = said.get(event.index, "") + fenced(code)
 
     def _started(self, event: ToolCallStarted, choice: _Choice) -> dict[str, Any]:
@@ -261,7 +261,7 @@ class ChatStreamWriter:
             return {"function_call": {"arguments": arguments}} if ours == 0 else {}
         return {"tool_calls": [{"index": ours, "function": {"arguments": arguments}}]}
 
-    def _media(self, event: MediaAdded, choice: _Choice, out: list[bytes]) -> None:
+    def _media(self, event: PartAdded, choice: _Choice, out: list[bytes]) -> None:
         match event.part:
             case CodeCall() | CodeResult() as code:
                 self._delta(choice, {"content": fenced(code)}, out)
