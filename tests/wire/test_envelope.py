@@ -1,10 +1,11 @@
 import re
 
 import pytest
-from dragoman.ir import Signature
-from dragoman.wire.envelope import seal, unseal
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dragoman.ir import Signature
+from dragoman.wire.envelope import seal, unseal
 
 _words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 
