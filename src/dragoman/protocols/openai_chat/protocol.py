@@ -16,8 +16,9 @@ from dragoman.protocols.base import (
     StreamWriter,
     Tap,
 )
-from dragoman.protocols.openai_chat import errors, models, routes
+from dragoman.protocols.openai import errors, models
 from dragoman.protocols.openai_chat import forward as forwarding
+from dragoman.protocols.openai_chat import routes
 from dragoman.protocols.openai_chat.read_request import read_request
 from dragoman.protocols.openai_chat.read_response import read_response, usage_of
 from dragoman.protocols.openai_chat.spelling import SPELLING
@@ -26,6 +27,7 @@ from dragoman.protocols.openai_chat.stream_writer import ChatStreamWriter
 from dragoman.protocols.openai_chat.tap import ChatTap
 from dragoman.protocols.openai_chat.write_request import write_request
 from dragoman.protocols.openai_chat.write_response import write_response
+from dragoman.wire.json import encode
 
 
 class OpenAIChat:
@@ -55,7 +57,7 @@ class OpenAIChat:
         return errors.write_error(error, route)
 
     def write_count(self, tokens: int) -> bytes:
-        return models.write_count(tokens)
+        return encode({"total_tokens": tokens})
 
     def write_models(self, listed: Sequence[ModelCard]) -> bytes:
         return models.write_models(listed)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from dragoman.ir import Extra
-from dragoman.protocols.openai_chat import fields, read_tools
+from dragoman.protocols.openai import fields
+from dragoman.protocols.openai_chat import read_tools
 from dragoman.protocols.openai_chat.draft import Draft
 
 

@@ -20,7 +20,7 @@ from dragoman.ir import (
     ToolCall,
     ToolResult,
 )
-from dragoman.protocols.openai_chat import fields
+from dragoman.protocols.openai import fields
 from dragoman.protocols.openai_chat.read_parts import HINTS, google_signature, member, read_part
 from dragoman.wire import json
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dragoman.ir import Extra, Media, Part, Refusal, Signature, Text, Thought
-from dragoman.protocols.openai_chat import fields, media
+from dragoman.protocols.openai import fields, media
 
 # Hints for a vendor's cache, on any part: nothing is said differently without them.
 HINTS = {"cache_control": "anthropic", "prompt_cache_breakpoint": "openai"}

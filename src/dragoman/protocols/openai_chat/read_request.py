@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from dragoman.ir import BadRequest, BuiltinTool, Extra, Reasoning, Request, Sampling
-from dragoman.protocols.openai_chat import fields, read_tools
+from dragoman.protocols.openai import fields
+from dragoman.protocols.openai_chat import read_tools
 from dragoman.protocols.openai_chat.draft import LEGACY, Draft
 from dragoman.protocols.openai_chat.read_google import read_google, read_image_config
 from dragoman.protocols.openai_chat.read_messages import Conversation

@@ -21,8 +21,9 @@ from dragoman.ir import (
     UpstreamBroken,
     Usage,
 )
-from dragoman.protocols.openai_chat import media, names, speech
-from dragoman.protocols.openai_chat.errors import refusal_of
+from dragoman.protocols.openai import media
+from dragoman.protocols.openai.errors import refusal_of
+from dragoman.protocols.openai_chat import names, speech
 from dragoman.protocols.openai_chat.finish import read_finish
 from dragoman.protocols.openai_chat.read_parts import google_signature
 from dragoman.protocols.openai_chat.usage import read_usage

@@ -4,7 +4,7 @@ from typing import Any
 
 from dragoman.ir import BuiltinTool, Extra, FunctionTool, OutputFormat, Tool, ToolChoice
 from dragoman.ir.request import Effort
-from dragoman.protocols.openai_chat import fields
+from dragoman.protocols.openai import fields
 
 # Names under which gateways' documentation offers a vendor's own tools. A function of such a name *with* parameters or a
 # description is the caller's own.

@@ -11,7 +11,7 @@ from typing import Any
 
 from dragoman.ir import Extra, Losses, Media, Request
 from dragoman.protocols.base import Stamp
-from dragoman.protocols.openai_chat import media
+from dragoman.protocols.openai import media
 
 Json = dict[str, Any]
 PCM = "audio/pcm;rate=24000"

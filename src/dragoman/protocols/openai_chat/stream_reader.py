@@ -32,10 +32,10 @@ from dragoman.ir import (
     Usage,
     UsageReported,
 )
+from dragoman.protocols.openai.errors import refusal_of
+from dragoman.protocols.openai.media import sniff
 from dragoman.protocols.openai_chat import names
-from dragoman.protocols.openai_chat.errors import refusal_of
 from dragoman.protocols.openai_chat.finish import read_finish
-from dragoman.protocols.openai_chat.media import sniff
 from dragoman.protocols.openai_chat.read_parts import google_signature
 from dragoman.protocols.openai_chat.read_response import (
     content_parts,

@@ -37,12 +37,12 @@ from dragoman.ir import (
     UsageReported,
 )
 from dragoman.protocols.base import Stamp
+from dragoman.protocols.openai.media import standard
 from dragoman.protocols.openai_chat import speech
 from dragoman.protocols.openai_chat.citations import annotations_of, is_grounding
 from dragoman.protocols.openai_chat.draft import LEGACY
 from dragoman.protocols.openai_chat.errors import event_of
 from dragoman.protocols.openai_chat.finish import write_finish
-from dragoman.protocols.openai_chat.media import standard
 from dragoman.protocols.openai_chat.spelling import SPELLING
 from dragoman.protocols.openai_chat.usage import write_usage
 from dragoman.protocols.openai_chat.write_messages import custom_input, custom_names, fenced, minted_id

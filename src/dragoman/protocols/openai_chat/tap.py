@@ -4,7 +4,8 @@ import msgspec
 from msgspec import Struct
 
 from dragoman.ir import DragomanError, Usage
-from dragoman.protocols.openai_chat.errors import event_of, refusal_of
+from dragoman.protocols.openai.errors import refusal_of
+from dragoman.protocols.openai_chat.errors import event_of
 from dragoman.protocols.openai_chat.usage import read_usage
 from dragoman.wire.sse import EventSplitter, payload
 

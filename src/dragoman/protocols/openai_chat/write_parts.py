@@ -5,7 +5,8 @@ from typing import Any, NoReturn
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, Losses, Media
-from dragoman.protocols.openai_chat import media, speech
+from dragoman.protocols.openai import media
+from dragoman.protocols.openai_chat import speech
 
 _AUDIO_FORMATS = {
     "audio/wav": "wav",

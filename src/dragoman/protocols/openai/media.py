@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from dragoman.ir import Extra, Media
-from dragoman.protocols.openai_chat import fields
+from dragoman.protocols.openai import fields
 
 _AUDIO_MIMES = {
     "wav": "audio/wav",

@@ -1,4 +1,4 @@
-"""The list of models and one model, in OpenAI's shape, and the answer to a count of tokens."""
+"""The list of models and one model, in OpenAI's shape."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,11 +13,6 @@ def write_models(models: Sequence[ModelCard]) -> bytes:
 
 def write_model(model: ModelCard) -> bytes:
     return encode(_card(model))
-
-
-def write_count(tokens: int) -> bytes:
-    """OpenAI has no such operation in this protocol."""
-    return encode({"total_tokens": tokens})
 
 
 def _card(model: ModelCard) -> dict[str, Any]:

@@ -1,0 +1,86 @@
+"""A caller's body that is passed on as it came: what routing must know of it, and the model's name spliced in place."""
+
+import re
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from dragoman.ir import BadRequest
+from dragoman.wire.json import decode, names_twice
+
+T = TypeVar("T", covariant=True)
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
+_MODEL = re.compile(rb'(?<!\\)"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+_PLACE = re.compile(r"at `\$\.?([^`]*)`")
+
+
+class Head(msgspec.Struct, gc=False):
+    """What every body says."""
+
+    model: str
+    stream: bool | None = None
+
+
+class Decode(Protocol[T]):
+    def __call__(self, buf: bytes, /) -> T: ...
+
+
+_decode_head = msgspec.json.Decoder(Head).decode
+
+
+def head_of(body: bytes, decode_head: Decode[T]) -> T:
+    """Checks that the whole body is JSON and names a model, once. Raises BadRequest."""
+    try:
+        head = decode_head(body)
+        if not body.isascii():
+            body.decode()  # the decoder does not look into the strings it skips
+        # The caller's right is checked on the one, a vendor may take the other. No usual encoder escapes U+006x.
+        if (body.count(b'"model"') > 1 or b"\\u006" in body) and names_twice(body, "model"):
+            raise BadRequest(
+                "The request names its model twice. Send 'model' once.", param="model", code="duplicate_field"
+            )
+    except msgspec.ValidationError as error:
+        raise _refused(str(error)) from None
+    except RecursionError:
+        raise BadRequest("The request body is nested too deeply.", code="invalid_json") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        if not body.strip():
+            raise BadRequest("The request body is empty. Send a JSON object.", code="invalid_json") from None
+        raise BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
+    return head
+
+
+def with_model(body: bytes, old: str, new: str) -> bytes:
+    """The name spliced in place. A member of that name may stand deeper too, so each candidate is tried and checked."""
+    name = _encode(new)
+    for found in _MODEL.finditer(body):
+        try:
+            if decode(found[1]) != old:
+                continue
+            spliced = body[: found.start(1)] + name + body[found.end(1) :]
+            if _decode_head(spliced).model == new:
+                return spliced
+        except (ValueError, msgspec.DecodeError):
+            continue
+    return replace(body, model=new)
+
+
+def members(body: bytes) -> dict[str, Any]:
+    """The body's members, each as its own bytes."""
+    return _decode_members(body)
+
+
+def replace(body: bytes, **changed: Any) -> bytes:
+    return _encode({**members(body), **changed})
+
+
+def _refused(message: str) -> BadRequest:
+    found = _PLACE.search(message)
+    param = found[1] if found else None
+    if param is None:
+        if "missing required field `model`" in message:
+            return BadRequest("Missing required parameter: 'model'.", param="model", code="missing_required_parameter")
+        return BadRequest(f"The request body must be a JSON object: {message}.", code="invalid_json")
+    what = message.partition(" - at ")[0].replace("`", "'").lower()
+    return BadRequest(f"Invalid type for '{param}': {what}.", param=param, code="invalid_type")
