@@ -1,0 +1,13 @@
+"""The only SQL in the house: what must outlive one exchange, a worker and a restart.
+
+Answers that callers may ask for again, and vendors' proofs on tool calls; keys and the ledger are to move in. A store that is
+locked, full or gone fails no request: what is written into it is lost then, is counted, and is told in the log once.
+Importing this opens nothing and does not import SQLAlchemy, which takes a third of a second.
+"""
+
+from dragoman.store.location import Location, StoreRefused, location_of
+from dragoman.store.rows import StoredResponse
+from dragoman.store.store import Store
+from dragoman.store.writer import StoreUnavailable
+
+__all__ = ["Location", "Store", "StoreRefused", "StoreUnavailable", "StoredResponse", "location_of"]

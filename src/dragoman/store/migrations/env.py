@@ -1,0 +1,8 @@
+"""Alembic's door: the connection is given, and its transaction is the caller's."""
+
+from alembic import context
+
+from dragoman.store.schema import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

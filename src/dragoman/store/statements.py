@@ -1,0 +1,65 @@
+"""The statements, in the words that SQLite and PostgreSQL share."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, Table, delete, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from dragoman.store.rows import StoredResponse
+from dragoman.store.schema import responses, signatures
+
+_AT_ONCE = 500  # what is deleted in one transaction, so that none holds up the others
+
+_upserts = {
+    (dialect.__name__.rpartition(".")[2], table.name): (
+        statement := dialect.insert(table),
+        statement.on_conflict_do_update(
+            index_elements=list(table.primary_key.columns),
+            set_={column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key},
+        ),
+    )[1]
+    for dialect in (sqlite, postgresql)
+    for table in (responses, signatures)
+}
+
+
+def put_response(connection: Connection, response: StoredResponse) -> None:
+    row = {column.name: getattr(response, column.name) for column in responses.columns}
+    connection.execute(_upserts[connection.dialect.name, "responses"], row)
+
+
+def get_response(connection: Connection, owner: str, id: str, now: int) -> StoredResponse | None:
+    asked = select(responses).where(responses.c.owner == owner, responses.c.id == id, responses.c.expires > now)
+    row = connection.execute(asked).mappings().first()
+    return None if row is None else StoredResponse(**row)
+
+
+def delete_response(connection: Connection, owner: str, id: str, now: int) -> bool:
+    asked = delete(responses).where(responses.c.owner == owner, responses.c.id == id, responses.c.expires > now)
+    return connection.execute(asked).rowcount > 0
+
+
+def put_signatures(connection: Connection, owner: str, blobs: Mapping[str, bytes], now: int) -> None:
+    rows = [{"owner": owner, "call": call, "blob": blob, "created": now} for call, blob in blobs.items()]
+    if rows:
+        connection.execute(_upserts[connection.dialect.name, "signatures"], rows)
+
+
+def get_signatures(connection: Connection, owner: str, calls: Sequence[str]) -> dict[str, bytes]:
+    asked = select(signatures.c.call, signatures.c.blob).where(
+        signatures.c.owner == owner, signatures.c.call.in_(calls)
+    )
+    return {row.call: row.blob for row in connection.execute(asked)}
+
+
+def prune(connection: Connection, *, now: int, signatures_before: int) -> bool:
+    """Deletes some of what is too old; whether there may be more."""
+    answers = _prune(connection, responses, responses.c.expires <= now)
+    proofs = _prune(connection, signatures, signatures.c.created < signatures_before)
+    return answers or proofs
+
+
+def _prune(connection: Connection, table: Table, old: object) -> bool:
+    key = tuple_(*table.primary_key.columns)
+    some = select(*table.primary_key.columns).where(old).limit(_AT_ONCE)  # type: ignore[arg-type]
+    return connection.execute(delete(table).where(key.in_(some))).rowcount == _AT_ONCE

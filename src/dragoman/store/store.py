@@ -1,0 +1,155 @@
+"""What is kept, put in and got out. Nothing here blocks the event loop: one thread writes, two read.
+
+What is to be written and cannot be is counted and told in the log when it begins; the request that it belonged to goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from dragoman.store.location import Location
+from dragoman.store.rows import StoredResponse
+from dragoman.store.writer import StoreUnavailable, Writer
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+_log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+SIGNATURES_KEPT_SECONDS = 3 * 24 * 3600
+RESPONSES_KEPT_SECONDS = 30 * 24 * 3600
+# How long an answer waits for the disk before it goes out without.
+_WRITE_SECONDS = 1.0
+_READ_SECONDS = 2.0
+_CLOSE_SECONDS = 5.0
+_MOST_CALLS = 500  # SQLite takes 999 values in a statement at the least
+
+
+class Store:
+    """`failures` counts what could not be written or read since the start."""
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._writer = Writer(self._open_to_write, _doing_prune)
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
+        self._reading: Engine | None = None
+        self._opening = threading.Lock()
+        self._well = True
+        self.failures = 0
+
+    @classmethod
+    def open(cls, location: Location) -> Store:
+        """Within a running loop. The database, migrated already, is opened with the first use or by `warm`."""
+        return cls(location)
+
+    async def warm(self) -> None:
+        """Opens the database now, in its thread, so that nobody waits for it later."""
+        await self._write(lambda _: None)
+
+    async def put_response(self, response: StoredResponse) -> bool:
+        """Whether it is kept; when it is, a `kill -9` does not lose it."""
+        return await self._write(_doing("put_response", response))
+
+    async def get_response(self, owner: str, id: str) -> StoredResponse | None:
+        """Raises StoreUnavailable."""
+        return await self._read(_doing("get_response", owner, id, int(time.time())))
+
+    async def delete_response(self, owner: str, id: str) -> bool:
+        """Whether there was one. Raises StoreUnavailable."""
+        try:
+            async with asyncio.timeout(_WRITE_SECONDS):
+                found: bool = await self._writer.submit(_doing("delete_response", owner, id, int(time.time())))
+        except (StoreUnavailable, TimeoutError) as error:
+            raise self._failed("write", error) from None
+        return found
+
+    async def put_signatures(self, owner: str, blobs: Mapping[str, bytes]) -> bool:
+        """`blobs` by the call's id. Whether they are kept."""
+        return await self._write(_doing("put_signatures", owner, dict(blobs), int(time.time())))
+
+    async def get_signatures(self, owner: str, calls: Sequence[str]) -> dict[str, bytes]:
+        """Those that there are, of the last `calls`. Raises StoreUnavailable."""
+        return await self._read(_doing("get_signatures", owner, list(calls[-_MOST_CALLS:])))
+
+    async def aclose(self) -> None:
+        """What was handed in is written first."""
+        await asyncio.get_running_loop().run_in_executor(None, self._writer.close, _CLOSE_SECONDS)
+        self._readers.shutdown(wait=False, cancel_futures=True)
+        if self._reading is not None:
+            self._reading.dispose()
+
+    async def _write(self, job: Callable[[Connection], Any]) -> bool:
+        try:
+            async with asyncio.timeout(_WRITE_SECONDS):
+                await self._writer.submit(job)
+        except (StoreUnavailable, TimeoutError) as error:
+            self._failed("write", error)
+            return False
+        self._works()
+        return True
+
+    async def _read(self, job: Callable[[Connection], T]) -> T:
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                found = await asyncio.get_running_loop().run_in_executor(self._readers, self._read_here, job)
+        except Exception as error:
+            raise self._failed("read", error) from None
+        return found
+
+    def _read_here(self, job: Callable[[Connection], T]) -> T:
+        with self._opening:
+            if self._reading is None:
+                from dragoman.store.engine import engine_of
+
+                self._reading = engine_of(self._location, writing=False)
+        with self._reading.begin() as connection:
+            return job(connection)
+
+    def _open_to_write(self) -> Engine:
+        from dragoman.store.engine import engine_of
+
+        return engine_of(self._location, writing=True)
+
+    def _failed(self, what: str, error: Exception) -> StoreUnavailable:
+        self.failures += 1
+        words = str(error).splitlines()
+        why = words[0] if words else "it took too long"
+        if self._well:
+            self._well = False
+            _log.error(
+                f"the database does not {what}; requests go on without it, and this is not said again until it works",
+                database=str(self._location.path),
+                error=why,
+            )
+        return StoreUnavailable(why)
+
+    def _works(self) -> None:
+        if not self._well:
+            self._well = True
+            _log.warning("the database works again", database=str(self._location.path), failures=self.failures)
+
+
+def _doing(name: str, *given: Any) -> Callable[[Connection], Any]:
+    """A statement for a thread to execute, which imports SQLAlchemy there."""
+
+    def job(connection: Connection) -> Any:
+        from dragoman.store import statements
+
+        return getattr(statements, name)(connection, *given)
+
+    return job
+
+
+def _doing_prune(connection: Connection) -> bool:
+    from dragoman.store import statements
+
+    now = int(time.time())
+    return statements.prune(connection, now=now, signatures_before=now - SIGNATURES_KEPT_SECONDS)

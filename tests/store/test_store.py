@@ -1,0 +1,196 @@
+"""What is put in comes out, for its owner alone, after any end of the process; and what fails says so once."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+from msgspec.structs import replace
+from structlog.testing import capture_logs
+
+from dragoman.store import Location, Store, StoredResponse, StoreUnavailable
+from dragoman.store.engine import engine_of
+from dragoman.store.statements import prune
+
+NOW = int(time.time())
+ANSWER = StoredResponse("resp_1", "team", NOW, NOW + 60, "openai", "gpt-5.4", b"[1]", b"{}")
+
+
+async def test_an_answer_belongs_to_the_key_that_made_it(store: Store) -> None:
+    assert await store.put_response(ANSWER)
+    assert await store.get_response("team", "resp_1") == ANSWER
+    assert await store.get_response("other", "resp_1") is None
+    assert not await store.delete_response("other", "resp_1")
+    assert await store.delete_response("team", "resp_1")
+    assert not await store.delete_response("team", "resp_1")
+    assert await store.get_response("team", "resp_1") is None
+
+
+async def test_an_answer_that_is_put_again_is_the_later_one(store: Store) -> None:
+    await store.put_response(ANSWER)
+    later = replace(ANSWER, response=b'{"later":1}')
+    await store.put_response(later)
+    assert await store.get_response("team", "resp_1") == later
+
+
+async def test_an_answer_past_its_time_is_gone_before_it_is_deleted(store: Store) -> None:
+    await store.put_response(replace(ANSWER, expires=NOW - 1))
+    assert await store.get_response("team", "resp_1") is None
+    assert not await store.delete_response("team", "resp_1")
+
+
+async def test_signatures(store: Store) -> None:
+    assert await store.put_signatures("team", {"a": b"1", "b": b"2"})
+    assert await store.put_signatures("team", {"b": b"3"})
+    assert await store.get_signatures("team", ["b", "c", "a"]) == {"a": b"1", "b": b"3"}
+    assert await store.get_signatures("other", ["a"]) == {}
+    assert await store.get_signatures("team", []) == {}
+    assert await store.put_signatures("team", {})
+
+
+async def test_of_very_many_calls_the_last_are_looked_up(store: Store) -> None:
+    await store.put_signatures("team", {"first": b"1", "last": b"2"})
+    asked = ["first", *(f"c{number}" for number in range(2000)), "last"]
+    assert await store.get_signatures("team", asked) == {"last": b"2"}
+
+
+async def test_many_writers_share_commits(store: Store, location: Location) -> None:
+    puts = [store.put_signatures("team", {f"c{number}": b"x"}) for number in range(1000)]
+    assert all(await asyncio.gather(*puts))
+    with closing(sqlite3.connect(location.path)) as connection:
+        assert connection.execute("SELECT count(*) FROM signatures").fetchone() == (1000,)
+
+
+async def test_two_workers_see_each_others(store: Store, location: Location) -> None:
+    other = Store.open(location)
+    await store.put_signatures("team", {"a": b"1"})
+    assert await other.get_signatures("team", ["a"]) == {"a": b"1"}
+    await other.put_signatures("team", {"a": b"2"})
+    assert await store.get_signatures("team", ["a"]) == {"a": b"2"}
+    await other.aclose()
+
+
+async def test_what_was_handed_in_is_written_at_the_end(location: Location) -> None:
+    store = Store.open(location)
+    puts = [asyncio.create_task(store.put_signatures("team", {f"c{number}": b"x"})) for number in range(50)]
+    await asyncio.sleep(0)
+    await store.aclose()
+    await asyncio.gather(*puts)
+    again = Store.open(location)
+    assert len(await again.get_signatures("team", [f"c{number}" for number in range(50)])) == 50
+    await again.aclose()
+
+
+def test_what_was_told_kept_survives_a_kill(location: Location) -> None:
+    script = """
+import asyncio, os, pathlib, signal, sys
+from dragoman.store import Store, location_of
+async def main():
+    store = Store.open(location_of("sqlite", pathlib.Path(sys.argv[1])))
+    for number in range(20):
+        assert await store.put_signatures("team", {f"c{number}": b"x"})
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+    ended = subprocess.run((sys.executable, "-c", script, str(location.path.parent)), check=False)
+    assert ended.returncode == -9
+    with closing(sqlite3.connect(location.path)) as connection:
+        assert connection.execute("SELECT count(*) FROM signatures").fetchone() == (20,)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_a_locked_database_holds_nobody_up_for_long(
+    store: Store, location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dragoman.store.store._WRITE_SECONDS", 0.05)
+    await store.put_signatures("team", {"a": b"1"})
+    with closing(sqlite3.connect(location.path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with capture_logs() as told:
+            assert not await store.put_signatures("team", {"a": b"2"})
+            assert not await store.put_signatures("team", {"a": b"3"})
+            with pytest.raises(StoreUnavailable):
+                await store.delete_response("team", "resp_1")
+        assert store.failures == 3
+        assert [line["log_level"] for line in told] == ["error"]
+        assert await store.get_signatures("team", ["a"]) == {"a": b"1"}, "reading goes on"
+        holder.execute("ROLLBACK")
+    monkeypatch.setattr("dragoman.store.store._WRITE_SECONDS", 30.0)
+    with capture_logs() as told:
+        assert await store.put_signatures("team", {"b": b"4"})
+    assert [line["log_level"] for line in told] == ["warning"]
+    # What waited longer than its request did was written all the same.
+    assert await store.get_signatures("team", ["a", "b"]) == {"a": b"3", "b": b"4"}
+
+
+async def test_a_database_that_is_gone_fails_nobody(location: Location) -> None:
+    location.path.unlink()
+    location.path.mkdir()
+    store = Store.open(location)
+    assert not await store.put_response(ANSWER)
+    assert not await store.put_signatures("team", {"a": b"1"})
+    with pytest.raises(StoreUnavailable):
+        await store.get_response("team", "resp_1")
+    with pytest.raises(StoreUnavailable):
+        await store.get_signatures("team", ["a"])
+    await store.aclose()
+
+
+async def test_a_full_disk_fails_nobody(store: Store, location: Location) -> None:
+    await store.put_signatures("team", {"a": b"1"})
+    with store._writer._engine.connect() as connection:  # type: ignore[union-attr]
+        connection.exec_driver_sql("PRAGMA max_page_count = 12")
+    assert not await store.put_response(replace(ANSWER, items=b"x" * 1_000_000))
+    assert await store.get_signatures("team", ["a"]) == {"a": b"1"}
+    assert await store.put_signatures("team", {"b": b"2"})
+
+
+async def test_the_queue_has_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threading.Thread.start", lambda self: None)
+    monkeypatch.setattr("threading.Thread.join", lambda self, timeout: None)
+    monkeypatch.setattr("dragoman.store.store._WRITE_SECONDS", 0.2)
+    puts = [asyncio.create_task(store.put_signatures("team", {"a": b"1"})) for _ in range(2049)]
+    with capture_logs() as told:
+        assert not any(await asyncio.gather(*puts))
+    assert [line["error"] for line in told] == ["the disk does not keep up"]
+
+
+async def test_one_that_cannot_be_written_leaves_the_others(store: Store) -> None:
+    bad = replace(ANSWER, items="no bytes")  # type: ignore[arg-type]
+    puts = [store.put_signatures("team", {"a": b"1"}), store.put_response(bad), store.put_response(ANSWER)]
+    assert await asyncio.gather(*puts) == [True, False, True]
+
+
+async def test_what_is_too_old_is_deleted(store: Store, location: Location) -> None:
+    await store.put_signatures("team", {f"c{number}": b"x" for number in range(700)})
+    await store.put_response(replace(ANSWER, expires=NOW - 1, id="old"))
+    await store.put_response(ANSWER)
+    engine = engine_of(location, writing=True)
+    with engine.begin() as connection:
+        assert not prune(connection, now=NOW, signatures_before=NOW - 60)
+    assert len(await store.get_signatures("team", [f"c{number}" for number in range(300)])) == 300
+    with engine.begin() as connection:
+        assert prune(connection, now=NOW, signatures_before=NOW + 60)
+        assert not prune(connection, now=NOW, signatures_before=NOW + 60)
+    engine.dispose()
+    with closing(sqlite3.connect(location.path)) as connection:
+        assert connection.execute("SELECT count(*) FROM signatures").fetchone() == (0,)
+        assert connection.execute("SELECT id FROM responses").fetchall() == [("resp_1",)]
+
+
+async def test_the_thread_tidies_up_by_itself(location: Location) -> None:
+    with closing(sqlite3.connect(location.path)) as connection:
+        connection.execute("INSERT INTO signatures VALUES ('team', 'old', x'00', 1)")
+        connection.commit()
+    store = Store.open(location)
+    await store.warm()
+    with closing(sqlite3.connect(location.path)) as connection:
+        async with asyncio.timeout(10):
+            while connection.execute("SELECT count(*) FROM signatures").fetchone() != (0,):
+                await asyncio.sleep(0.01)
+    await store.aclose()
