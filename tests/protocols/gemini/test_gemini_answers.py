@@ -86,7 +86,7 @@ def test_foreign_extras_are_losses() -> None:
     extra = Extra("openai", "annotations", [], "choices[0].message.annotations")
     told, losses = answer(Text("x"), Thought("", redacted="r"), extras=(extra,))
     assert told["content"]["parts"] == [{"text": "x"}]
-    assert losses == ["choices[0].message.annotations"]
+    assert losses == ["candidates[0].content", "choices[0].message.annotations"]
 
 
 def test_a_blocked_prompt() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from dragoman.ir import (
     Block,
     Candidate,
+    Citation,
     CodeCall,
     CodeResult,
     Extra,
@@ -27,6 +28,8 @@ from dragoman.protocols.gemini.errors import error_in
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.finish import read_block, read_finish
 from dragoman.protocols.gemini.names import from_wire
+from dragoman.protocols.gemini.read_grounding import NAMES as RESTS
+from dragoman.protocols.gemini.read_grounding import Grounding
 from dragoman.protocols.gemini.read_parts import CODE_OUTCOMES
 from dragoman.protocols.gemini.usage import read_tier, read_usage
 from dragoman.wire.json import NotJson, decode, encode_text
@@ -115,13 +118,38 @@ def _candidate(candidate: Object, number: int) -> Candidate:
     if isinstance(native, str) and native:
         called = any(isinstance(part, ToolCall) for part in parts)
         finish = read_finish(native, words(candidate.get("finishMessage")) or None, called)
+    extras = extras_in(candidate, f"candidates[{number}]")
+    citations: tuple[Citation, ...] = ()
+    if not RESTS.isdisjoint(candidate):
+        rests = Grounding(candidate, texts_in(candidate), f"candidates[{number}]")
+        citations = tuple(rests.citations)
+        extras = (*[extra for extra in extras if extra.name not in RESTS], *rests.extras)
+        parts = with_deeds(parts, rests.deeds)
     return Candidate(
         index=index_of(candidate, number),
         parts=parts,
         finish=finish,
         logprobs=logprobs_in(candidate),
-        extras=extras_in(candidate, f"candidates[{number}]"),
+        citations=citations,
+        extras=extras,
     )
+
+
+def texts_in(candidate: Object) -> list[tuple[int, str]]:
+    """The candidate's text, as far as it is its answer, by the number of each part."""
+    content = candidate.get("content")
+    parts = content.get("parts") if isinstance(content, dict) else None
+    return [
+        (number, part["text"])
+        for number, part in enumerate(parts if isinstance(parts, list) else ())
+        if isinstance(part, dict) and isinstance(part.get("text"), str) and part.get("thought") is not True
+    ]
+
+
+def with_deeds(parts: tuple[Part, ...], deeds: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts with what was searched and read before the first text, which rests on it."""
+    at = next((number for number, part in enumerate(parts) if isinstance(part, Text)), len(parts))
+    return (*parts[:at], *deeds, *parts[at:])
 
 
 def index_of(candidate: Object, number: int = 0) -> int:

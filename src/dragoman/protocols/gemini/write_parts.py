@@ -12,12 +12,16 @@ from dragoman.ir import (
     CodeCall,
     CodeResult,
     Extra,
+    FetchCall,
+    FetchResult,
     Losses,
     Media,
     Message,
     Opaque,
     Part,
     Refusal,
+    SearchCall,
+    SearchResult,
     Signature,
     Text,
     Thought,
@@ -199,6 +203,12 @@ class Contents:
                     outcome["id"] = part.id
                 written = {"codeExecutionResult": outcome}
                 self._beside(written, part.signature, (), message, at)
+            case SearchCall() | FetchCall():
+                return None  # told with its result
+            case SearchResult() | FetchResult():
+                what = "search" if isinstance(part, SearchResult) else "reading of a page"
+                self._losses.add_part(message, at, f"Gemini is not told of an earlier {what}; what it gave is left out")
+                return None
             case Opaque(owner="gemini"):
                 written = dict(part.value)
             case Opaque():

@@ -31,6 +31,7 @@ from dragoman.protocols.gemini.finish import write_block, write_finish
 from dragoman.protocols.gemini.read_response import CANDIDATE_EXTRAS
 from dragoman.protocols.gemini.speech import sound_type
 from dragoman.protocols.gemini.usage import write_tier, write_usage
+from dragoman.protocols.gemini.write_grounding import Rests
 from dragoman.protocols.gemini.write_parts import put
 from dragoman.wire.json import NotJson, decode, encode
 
@@ -64,9 +65,13 @@ def _candidate(candidate: Candidate, losses: Losses) -> Object:
     parts: list[Object] = []
     malformed: str | None = None
     refused = False
+    rests = Rests(losses, f"candidates[{candidate.index}]")
+    texts: list[tuple[int, str]] = []
     for part in candidate.parts:
         refused = refused or isinstance(part, Refusal)
         written = write_part(part)
+        if isinstance(part, Text):
+            texts.append((len(parts), part.text))
         if isinstance(part, Media) and part.extras:
             losses.add_extras(part.extras, "gemini", NO_FIELD)
         if written is not None:
@@ -75,6 +80,10 @@ def _candidate(candidate: Candidate, losses: Losses) -> Object:
             malformed = malformed or malformed_call(part)
         elif isinstance(part, Opaque):
             losses.add_path(f"candidates[{candidate.index}].{part.what}", NO_FIELD)
+        elif isinstance(part, Thought):
+            losses.add_path(f"candidates[{candidate.index}].content", "encrypted thoughts have no place", harmless=True)
+        else:
+            rests.part(part)
     content: Object = {"parts": parts, "role": "model"} if parts else {"role": "model"}
     told: Object = {"content": content}
     if candidate.finish is not None:
@@ -83,6 +92,8 @@ def _candidate(candidate: Candidate, losses: Losses) -> Object:
     if candidate.logprobs:
         told.update(logprob_fields(candidate.logprobs))
     told.update(extra_fields(candidate.extras))
+    rests.citations(candidate.citations)
+    told.update(rests.fields(texts, candidate.extras))
     losses.add_extras(candidate.extras, "gemini", NO_FIELD)
     return told
 

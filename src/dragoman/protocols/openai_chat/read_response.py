@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from dragoman.ir import (
     Candidate,
+    Citation,
     Extra,
     Media,
     Part,
@@ -24,6 +25,7 @@ from dragoman.ir import (
 from dragoman.protocols.openai import media
 from dragoman.protocols.openai.errors import refusal_of
 from dragoman.protocols.openai_chat import names, speech
+from dragoman.protocols.openai_chat.annotations import read_annotations
 from dragoman.protocols.openai_chat.finish import read_finish
 from dragoman.protocols.openai_chat.read_parts import google_signature
 from dragoman.protocols.openai_chat.usage import read_usage
@@ -93,13 +95,15 @@ def _candidate(choice: Json, number: int) -> Candidate:
     logprobs = choice.get("logprobs")
     read = read_logprobs(logprobs) if logprobs else None
     extras: tuple[Extra, ...] = ()
+    citations: tuple[Citation, ...] = ()
     if annotations := message.get("annotations"):
-        extras = (Extra("openai", "annotations", annotations, f"choices[{number}].message.annotations", harmless=True),)
+        citations, extras = read_annotations(annotations, f"choices[{number}].message.annotations")
     return Candidate(
         index=whole(choice.get("index"), number),
         parts=parts,
         finish=read_finish(word, called=called) if type(word) is str and word else None,
         logprobs=read,
+        citations=citations,
         extras=extras,
     )
 

@@ -14,6 +14,8 @@ from dragoman.ir import (
     CodeCall,
     CodeResult,
     Extra,
+    FetchCall,
+    FetchResult,
     FunctionTool,
     Losses,
     Media,
@@ -21,6 +23,8 @@ from dragoman.ir import (
     Opaque,
     Refusal,
     Request,
+    SearchCall,
+    SearchResult,
     Signature,
     Text,
     Thought,
@@ -257,6 +261,14 @@ class _Scribe:
                 return [{"type": "text", "text": part.text}]
             case CodeCall() | CodeResult():
                 return [{"type": "text", "text": fenced(part)}]
+            case SearchCall() | FetchCall():
+                return []  # told with its result
+            case SearchResult() | FetchResult():
+                what = "search" if type(part) is SearchResult else "reading of a page"
+                self._losses.add_part(
+                    message, number, f"The model is not told of an earlier {what}; what it gave is left out."
+                )
+                return []
             case Opaque():
                 self._losses.add_part(message, number, f"Only its own vendor understands {part.what}.")
                 return []

@@ -11,6 +11,8 @@ from dragoman.ir import (
     CodeCall,
     CodeResult,
     Extra,
+    FetchCall,
+    FetchResult,
     Finish,
     Losses,
     Media,
@@ -18,6 +20,8 @@ from dragoman.ir import (
     Refusal,
     Request,
     Response,
+    SearchCall,
+    SearchResult,
     Signature,
     Text,
     Thought,
@@ -27,7 +31,7 @@ from dragoman.ir import (
 from dragoman.protocols.base import Stamp
 from dragoman.protocols.openai.media import data_url, standard
 from dragoman.protocols.openai_chat import speech
-from dragoman.protocols.openai_chat.citations import annotations_of, is_grounding
+from dragoman.protocols.openai_chat.annotations import Deed, Shifts, tell_deeds, write_annotations
 from dragoman.protocols.openai_chat.draft import LEGACY
 from dragoman.protocols.openai_chat.finish import write_finish
 from dragoman.protocols.openai_chat.usage import write_usage
@@ -93,9 +97,13 @@ def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losse
     refusal: str | None = None
     message: Json = {"role": "assistant", "content": None, "refusal": None}
     custom = custom_names(request)
+    deeds: list[Deed] = []
+    shifts = Shifts() if candidate.citations else None
     for number, part in enumerate(candidate.parts):
         match part:
             case Text():
+                if shifts is not None:
+                    shifts.said(part.text)
                 if part.text or part.signature is None:
                     said = [*(said or ()), part.text]
                 if part.signature is not None and not sign(message, part.signature):
@@ -122,7 +130,12 @@ def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losse
             case Media():
                 _media(part, images, losses, f"{_path(candidate)}.images[{len(images)}]")
             case CodeCall() | CodeResult():
-                said = [*(said or ()), fenced(part)]
+                code = fenced(part)
+                said = [*(said or ()), code]
+                if shifts is not None:
+                    shifts.inserted(len(code))
+            case SearchCall() | SearchResult() | FetchCall() | FetchResult():
+                deeds.append(part)
             case Opaque():
                 path = f"{_path(candidate)}.content[{number}]"
                 losses.add_path(path, f"Chat Completions has no place for {part.what}.")
@@ -150,6 +163,11 @@ def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losse
                 losses.add_path(f"{_path(candidate)}.tool_calls[{number}]", "'functions' knows one call a turn.")
         else:
             message["tool_calls"] = calls
+    path = f"{_path(candidate)}.annotations"
+    if shifts is not None:
+        message["annotations"] = write_annotations(candidate.citations, shifts, path, losses)
+    if deeds:
+        tell_deeds(deeds, bool(candidate.citations), path, losses)
     if candidate.extras:
         _extras(message, candidate.extras, losses)
     return message, bool(calls)
@@ -232,11 +250,9 @@ def _unsigned(losses: Losses, candidate: Candidate, number: int) -> None:
 
 def _extras(message: Json, extras: tuple[Extra, ...], losses: Losses) -> None:
     for extra in extras:
-        if extra.owner == "openai":
+        if extra.owner == "openai" and extra.name == "annotations":
+            message["annotations"] = [*message.get("annotations", ()), *extra.value]
+        elif extra.owner == "openai":
             message[extra.name] = extra.value
-        elif is_grounding(extra):
-            found = annotations_of(extra, message["content"] or "", losses)
-            if found:
-                message["annotations"] = found
         else:
             losses.add_path(extra.path, NO_PLACE, harmless=extra.harmless)
