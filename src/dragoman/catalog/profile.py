@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 class Profile(Struct, frozen=True, kw_only=True):
     """`thinking` is how the model takes its reasoning setting: `budget` (tokens), `level` (Gemini 3), `effort` (OpenAI),
-    `ark` (`thinking.type` and effort), `none` (it has none)."""
+    `adaptive` (Claude 4.6 and later: it decides, an effort steers it), `ark` (`thinking.type` and effort), `none` (it has
+    none)."""
 
     family: Literal["gemini", "openai", "anthropic", "ark", "llama", "other"]
-    thinking: Literal["budget", "level", "effort", "ark", "none"] = "none"
+    thinking: Literal["budget", "level", "effort", "adaptive", "ark", "none"] = "none"
     # The levels a `level` model knows, lowest first.
     levels: tuple[str, ...] = ("minimal", "low", "medium", "high")
     # A `budget` model's least and greatest budget in tokens, and whether 0 turns thinking off.
@@ -43,6 +44,22 @@ class Profile(Struct, frozen=True, kw_only=True):
     fetches_urls: bool = True
     # Whether the model takes function tools at all.
     tools: bool = True
+    # The efforts an `adaptive` model knows, lowest first: 400 "This model does not support effort level 'xhigh'. Supported
+    # levels: high, low, max, medium." (recorded, of claude-opus-4-6)
+    efforts: tuple[str, ...] = ("low", "medium", "high", "max")
+    # The most tokens a model can put out; what is asked of a vendor that wants a limit where the caller set none.
+    max_output_tokens: int = 8192
+    # Claude 4.1 and later: 400 "`temperature` and `top_p` cannot both be specified for this model."
+    temperature_with_top_p: bool = True
+    # Claude Fable and Mythos refuse to be forced to call a tool, whether they think or not.
+    forced_calls: bool = True
+    # Claude 4.6 and later: 400 for a conversation that ends with the assistant's own words.
+    prefill: bool = True
+    # Whether Claude can be held to a JSON Schema (`output_config.format`) and its calls to theirs (`strict`); before 4.1 and
+    # 4.5 it cannot, and a forced call stands in for it.
+    native_format: bool = False
+    # Whether the model takes system turns in mid-conversation.
+    system_turns: bool = False
 
 
 _GEMINI_25 = Profile(
@@ -67,6 +84,15 @@ _GEMINI_3_WITHOUT_MINIMAL = replace(_GEMINI_3, levels=("low", "medium", "high"))
 _ARK = Profile(family="ark", thinking="ark")
 _OPENAI = Profile(family="openai", max_tokens_field="max_completion_tokens", developer_role=True)
 _OPENAI_REASONING = replace(_OPENAI, thinking="effort", sampling=False)
+# Whoever else speaks Anthropic's protocol: of them only what every Claude knows is asked.
+_MESSAGES = Profile(family="anthropic", thinking="budget", budget=(1024, 32768))
+_CLAUDE_3 = replace(_MESSAGES, thinking="none", max_output_tokens=4096)
+_CLAUDE_4 = replace(_MESSAGES, max_output_tokens=32000)
+_CLAUDE_45 = replace(_CLAUDE_4, max_output_tokens=64000, native_format=True, temperature_with_top_p=False)
+_CLAUDE_46 = replace(_CLAUDE_45, thinking="adaptive", prefill=False)
+# From Opus 4.7 on: `thinking.type: enabled` is a 400, and so is any temperature, top_p or top_k.
+_CLAUDE_47 = replace(_CLAUDE_46, sampling=False, efforts=("low", "medium", "high", "xhigh", "max"))
+_CLAUDE_UNFORCED = replace(_CLAUDE_47, forced_calls=False)
 
 # (protocol, pattern) in order; the first that fits wins.
 _TABLE: tuple[tuple[str, str, Profile], ...] = (
@@ -89,6 +115,19 @@ _TABLE: tuple[tuple[str, str, Profile], ...] = (
     # Google's own compatible endpoint, /v1beta/openai: it takes efforts, and its signatures back in `extra_content`.
     ("openai-chat", "gemini-*", Profile(family="gemini", thinking="effort", fetches_urls=False)),
     ("openai-chat", "*", Profile(family="other", thinking="effort")),
+    ("anthropic", "*claude-3-7*", replace(_CLAUDE_4, max_output_tokens=64000)),
+    ("anthropic", "*claude-3-5*", replace(_CLAUDE_3, max_output_tokens=8192)),
+    ("anthropic", "*claude-3*", _CLAUDE_3),
+    ("anthropic", "*claude-2*", _CLAUDE_3),
+    ("anthropic", "*claude-opus-4-1*", replace(_CLAUDE_45, max_output_tokens=32000)),
+    *(("anthropic", f"*claude-{name}*", _CLAUDE_45) for name in ("opus-4-5", "sonnet-4-5", "haiku-4-5")),
+    *(("anthropic", f"*claude-{name}*", _CLAUDE_46) for name in ("opus-4-6", "sonnet-4-6")),
+    *(("anthropic", f"*claude-{name}*", _CLAUDE_47) for name in ("opus-4-[789]", "sonnet-4-[789]", "haiku-4-[6789]")),
+    ("anthropic", "*claude-sonnet-4*", replace(_CLAUDE_4, max_output_tokens=64000)),
+    ("anthropic", "*claude-opus-4*", _CLAUDE_4),
+    *(("anthropic", f"*claude-{name}*", _CLAUDE_UNFORCED) for name in ("fable", "mythos")),
+    ("anthropic", "*claude-*", _CLAUDE_47),
+    ("anthropic", "*", _MESSAGES),
 )
 
 _FALLBACK = Profile(family="other")

@@ -31,6 +31,8 @@ class DragomanError(Exception):
 
     status: int = 500
     code: str | None = None
+    # The id of the refused request, for the protocols whose errors tell it in their body.
+    request_id: str | None = None
 
     def __init__(
         self,

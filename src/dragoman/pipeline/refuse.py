@@ -19,6 +19,7 @@ async def refuse(call: Call, caller: Caller, error: DragomanError) -> None:
     if caller.started:
         return
     protocol = call.protocol or _FALLBACK
+    error.request_id = call.id
     status, headers, body = protocol.write_error(error, call.route)
     if isinstance(error, UpstreamRefused) and error.raw is not None:
         body = error.raw
