@@ -108,9 +108,9 @@ def test_a_result_is_always_an_object(result: ToolResult, response: dict[str, An
 
 
 def test_a_result_without_its_call() -> None:
-    with pytest.raises(BadRequest) as caught:
-        write(turns(ASK, Message("user", (ToolResult("nope", "", "x"),), "messages[1]")))
-    assert caught.value.param == "messages[1].content[0]"
+    body, losses = write(turns(ASK, Message("user", (ToolResult("nope", "", "x"),), "messages[1]")))
+    assert body["contents"] == [{"role": "user", "parts": [{"text": "x"}, {"text": "Result of nope: x"}]}]
+    assert losses == [("messages[1].content[0]", False)]
 
 
 def test_arguments_that_are_no_object() -> None:

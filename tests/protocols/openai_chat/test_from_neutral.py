@@ -94,9 +94,9 @@ def test_calls_without_ids_meet_their_results() -> None:
     assert len(calls) == 3
     results = body["messages"][2:5]
     assert [(calls[result["tool_call_id"]]["name"], result["content"]) for result in results] == [
-        ("g", "G"), ("f", "F1"), ("f", "F2"),
+        ("f", "F1"), ("g", "G"), ("f", "F2"),
     ]  # fmt: skip
-    assert calls[results[1]["tool_call_id"]]["arguments"] == '{"a":1}'
+    assert calls[results[0]["tool_call_id"]]["arguments"] == '{"a":1}'
     assert body["messages"][5] == {"role": "user", "content": "By the way"}
 
 

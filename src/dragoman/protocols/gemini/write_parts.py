@@ -43,14 +43,13 @@ _LEVELS = {"low": "MEDIA_RESOLUTION_LOW", "medium": "MEDIA_RESOLUTION_MEDIUM", "
 class Contents:
     """Collects the contents of one request."""
 
-    __slots__ = ("_losses", "_names", "_order", "_profile", "_results", "_stepped", "_strict_from", "written")
+    __slots__ = ("_losses", "_names", "_profile", "_results", "_stepped", "_strict_from", "written")
 
     def __init__(self, profile: Profile, losses: Losses) -> None:
         self._profile = profile
         self._losses = losses
         self.written: list[Object] = []
         self._names: dict[str, str] = {}  # the function of each call
-        self._order: dict[str, int] = {}  # the ordinal of each call
         self._results = False  # whether the last content holds results
         self._stepped = False  # whether the last content's first call was written
         self._strict_from = 0
@@ -85,33 +84,23 @@ class Contents:
             if not text.extras and text.signature is None:
                 self._add("user", [{"text": text.text}])
                 return
-        results: list[tuple[int, Object]] = []
+        results: list[Object] = []
         rest: list[Object] = []
         for number, part in enumerate(parts):
             if isinstance(part, ToolResult):
                 written, beside = self._result(message, number, part)
-                results.append((self._order.get(part.call_id, len(self._order)), written))
+                results.append(written)
                 rest += beside
             else:
                 written_part = self._part(message, number, part)
                 if written_part is not None:
                     rest.append(written_part)
         if results:
-            self._add_results(results)
-        self._add("user", rest)
-
-    def _add_results(self, results: list[tuple[int, Object]]) -> None:
-        """All results of one step are parts of one content, in the order of the calls, and nothing else is."""
-        last = self.written[-1] if self._results else None
-        if last is None:
-            last = {"role": "user", "parts": []}
-            self.written.append(last)
+            # All results of one step are parts of one content, and nothing else is.
+            self.written.append({"role": "user", "parts": results})
             self._stepped = False
             self._results = True
-            last["parts"] = [written for _, written in sorted(results, key=lambda pair: pair[0])]
-            return
-        held = [(self._order.get(part["functionResponse"].get("id", ""), -1), part) for part in last["parts"]]
-        last["parts"] = [written for _, written in sorted(held + results, key=lambda pair: pair[0])]
+        self._add("user", rest)
 
     def _model_parts(self, message: Message, number: int) -> list[Object]:
         parts: list[Object] = []
@@ -134,7 +123,6 @@ class Contents:
         return parts
 
     def _call(self, message: Message, at: int, call: ToolCall) -> Object:
-        self._order.setdefault(call.id, len(self._order))
         self._names[call.id] = call.name
         try:
             args = decode(call.arguments.encode()) if call.arguments else {}

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, Losses, Message, Request, Text, ToolCall
+from dragoman.ir.turns import paired
 from dragoman.protocols.base import Outgoing
 from dragoman.protocols.gemini.fields import Object, camel
 from dragoman.protocols.gemini.speech import is_speech
@@ -27,6 +28,7 @@ def write_request(request: Request, model: str, profile: Profile, losses: Losses
         messages = _hoist(messages, system)
     if messages and messages[-1].role == "assistant":
         messages = _without_prefill(messages, losses)
+    messages = paired(messages, losses)
     body["contents"] = contents = Contents(profile, losses).write(messages)
     told: list[Object] = []
     for text in system:

@@ -31,6 +31,7 @@ from dragoman.ir import (
     ToolCall,
     ToolResult,
 )
+from dragoman.ir.turns import paired
 from dragoman.protocols.openai_chat import names
 from dragoman.protocols.openai_chat.write_parts import write_media
 from dragoman.wire.json import NotJson, decode
@@ -48,7 +49,7 @@ def write_messages(request: Request, profile: Profile, losses: Losses, custom: f
         role = "developer" if profile.developer_role and profile.thinking == "effort" else "system"
         written.append({"role": role, "content": _system(request.system, losses)})
     scribe = _Scribe(profile, losses, custom)
-    for turn, message in enumerate(request.messages):
+    for turn, message in enumerate(paired(request.messages, losses)):
         if message.role == "assistant":
             if written and written[-1]["role"] == "assistant" and not scribe.after:
                 _join(written[-1], scribe.assistant(message, turn))
