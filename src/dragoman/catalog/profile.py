@@ -40,6 +40,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     validated_calls: bool = True
     # Gemini 3 takes media inside a function's response; before, it goes into the user's turn that follows.
     media_in_results: bool = False
+    # Google's compatible endpoint: a call of Gemini 3's is refused without its signature, as in Gemini's own protocol.
+    signed_calls: bool = False
     # Whether the model's server fetches a public https URL by itself.
     fetches_urls: bool = True
     # Whether the model takes function tools at all.
@@ -113,8 +115,16 @@ _TABLE: tuple[tuple[str, str, Profile], ...] = (
     *(("openai-chat", pattern, _OPENAI_REASONING) for pattern in ("gpt-5*", "o1*", "o3*", "o4*")),
     ("openai-chat", "gpt-*", _OPENAI),
     # Google's own compatible endpoint, /v1beta/openai: it takes efforts, and its signatures back in `extra_content`.
+    (
+        "openai-chat",
+        "gemini-3*",
+        Profile(family="gemini", thinking="effort", fetches_urls=False, signed_calls=True),
+    ),
     ("openai-chat", "gemini-*", Profile(family="gemini", thinking="effort", fetches_urls=False)),
     ("openai-chat", "*", Profile(family="other", thinking="effort")),
+    *(("openai-responses", pattern, _OPENAI_REASONING) for pattern in ("gpt-5*", "o1*", "o3*", "o4*", "codex-*")),
+    ("openai-responses", "gpt-*", _OPENAI),
+    ("openai-responses", "*", Profile(family="other", thinking="effort")),
     ("anthropic", "*claude-3-7*", replace(_CLAUDE_4, max_output_tokens=64000)),
     ("anthropic", "*claude-3-5*", replace(_CLAUDE_3, max_output_tokens=8192)),
     ("anthropic", "*claude-3*", _CLAUDE_3),
