@@ -86,3 +86,42 @@ def test_refusals(method: str, target: str, error: type[DragomanError]) -> None:
 def test_types_that_are_no_json(kind: str) -> None:
     with pytest.raises(UnsupportedMediaType):
         check_type(Asks("POST", "/", content_type=kind))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("root", ["/v1/responses", "/v1beta/openai/responses"])
+@pytest.mark.parametrize(
+    ("method", "rest", "operation", "item"),
+    [
+        ("POST", "", "generate", None),
+        ("POST", "/", "generate", None),
+        ("POST", "/input_tokens", "count_tokens", None),
+        ("POST", "/resp_1/cancel", "cancel_response", "resp_1"),
+        ("GET", "/resp_1", "get_response", "resp_1"),
+        ("HEAD", "/resp_1", "get_response", "resp_1"),
+        ("DELETE", "/resp_1", "delete_response", "resp_1"),
+        ("GET", "/resp_1/input_items", "list_input_items", "resp_1"),
+    ],
+)
+def test_responses(root: str, method: str, rest: str, operation: str, item: str | None) -> None:
+    found = ask(method, root + rest)
+    assert (found.protocol.name, found.route.operation, found.route.item) == ("openai-responses", operation, item)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", "/v1/responses", ("POST",)),
+        ("GET", "/v1/responses/input_tokens", ("POST",)),
+        ("PUT", "/v1/responses/resp_1", ("GET", "HEAD", "DELETE")),
+        ("POST", "/v1/responses/resp_1/input_items", ("GET", "HEAD")),
+    ],
+)
+def test_responses_asked_with_the_wrong_method(method: str, path: str, allow: tuple[str, ...]) -> None:
+    with pytest.raises(MethodNotAllowed) as refused:
+        ask(method, path)
+    assert refused.value.allow == allow
+
+
+def test_what_only_begins_like_responses_is_not() -> None:
+    with pytest.raises(NotFound):
+        ask("POST", "/v1/responsesx")

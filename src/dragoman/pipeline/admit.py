@@ -7,9 +7,11 @@ from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.protocols.base import Route, WireProtocol
 from dragoman.protocols.known import PROTOCOLS
+from dragoman.protocols.openai_responses.routes import match_kept
 
 _GEMINI = PROTOCOLS["gemini"]
 _OPENAI = PROTOCOLS["openai-chat"]
+_RESPONSES = PROTOCOLS["openai-responses"]
 _MODEL_LISTS = ("/v1/models", "/v1beta/models", "/v1alpha/models", "/v1beta/openai/models", "/models")
 
 _known: dict[tuple[str, bytes], tuple[WireProtocol, Route]] = {}
@@ -24,6 +26,8 @@ def admit(call: Call, caller: Caller) -> None:
             found = _match_post(caller)
             if found is not None and len(_known) < 4096 and len(caller.path) + len(caller.query) < 256:
                 _known[(caller.path, caller.query)] = found
+        elif (kept := match_kept(caller.method, caller.path)) is not None:
+            found = _RESPONSES, kept
         elif caller.method in ("GET", "HEAD") and not _match_post_quietly(caller):
             found = _match_get(call.protocol, caller.path)
         if found is None:
@@ -78,12 +82,15 @@ def check_type(caller: Caller) -> None:
 
 def _nothing_here(caller: Caller) -> NotFound | MethodNotAllowed:
     path = caller.path
+    if match_kept("GET", path) is not None:
+        allow = ("GET", "HEAD") if path.rstrip("/").endswith("/input_items") else ("GET", "HEAD", "DELETE")
+        return MethodNotAllowed(f"{path} is not asked with {caller.method}.", allow=allow)
     if caller.method != "POST" and (_match_post_quietly(caller)):
         return MethodNotAllowed(f"{path} is asked with POST, not {caller.method}.", allow=("POST",))
     if _match_get(_OPENAI, path) is not None:
         return MethodNotAllowed(f"{path} is asked with GET, not {caller.method}.", allow=("GET", "HEAD"))
     return NotFound(
-        f"There is nothing at {caller.method} {path}. Try POST /v1/chat/completions, "
+        f"There is nothing at {caller.method} {path}. Try POST /v1/chat/completions, POST /v1/responses, "
         "POST /v1beta/models/{model}:generateContent or GET /v1/models.",
         code="unknown_url",
     )

@@ -15,6 +15,7 @@ from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.choose import choose
 from dragoman.pipeline.closing import CLOSING, shutting_down
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.kept import answer_kept
 from dragoman.pipeline.models import answer_models
 from dragoman.pipeline.refuse import refuse
 from dragoman.pipeline.settle import settle
@@ -30,7 +31,9 @@ async def serve(gateway: Gateway, caller: Caller) -> None:
     try:
         admit(call, caller)
         authenticate(call, caller)
-        if caller.method == "POST":
+        if call.route is not None and call.route.item is not None:
+            await answer_kept(call, caller, gateway)
+        elif caller.method == "POST":
             await _read(call, caller)
             await _answer(call, caller, gateway)
         else:
