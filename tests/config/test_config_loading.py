@@ -214,7 +214,7 @@ keys:
 """
     kept = "is accepted and not kept by this version."
     assert [str(warning).partition(" ")[2] for warning in load(written(text), {}).warnings] == [
-        f"database: {kept} Nothing is written to a database yet.",
+        f"database: {kept} What must be kept is kept in the SQLite file in `data`.",
         f"shared: {kept} Each machine stands for itself.",
         f"keys[0].limits.requests_per_minute: {kept} The key has no limit.",
         f"keys[0].limits.tokens_per_minute: {kept} The key has no limit.",

@@ -82,7 +82,7 @@ async def test_what_was_handed_in_is_written_at_the_end(location: Location) -> N
     await store.aclose()
     await asyncio.gather(*puts)
     again = Store.open(location)
-    assert len(await again.get_signatures("team", [f"c{number}" for number in range(50)])) == 50
+    assert len(await again.get_signatures("team", [f"c{number}" for number in range(50)]) or ()) == 50
     await again.aclose()
 
 
@@ -120,7 +120,7 @@ async def test_a_locked_database_holds_nobody_up_for_long(
         assert [line["log_level"] for line in told] == ["error"]
         assert await store.get_signatures("team", ["a"]) == {"a": b"1"}, "reading goes on"
         holder.execute("ROLLBACK")
-    monkeypatch.setattr("dragoman.store.store._WRITE_SECONDS", 30.0)
+    monkeypatch.setattr("dragoman.store.store._UNWELL_SECONDS", 30.0)
     with capture_logs() as told:
         assert await store.put_signatures("team", {"b": b"4"})
     assert [line["log_level"] for line in told] == ["warning"]
@@ -136,8 +136,7 @@ async def test_a_database_that_is_gone_fails_nobody(location: Location) -> None:
     assert not await store.put_signatures("team", {"a": b"1"})
     with pytest.raises(StoreUnavailable):
         await store.get_response("team", "resp_1")
-    with pytest.raises(StoreUnavailable):
-        await store.get_signatures("team", ["a"])
+    assert await store.get_signatures("team", ["a"]) is None
     await store.aclose()
 
 
@@ -173,7 +172,7 @@ async def test_what_is_too_old_is_deleted(store: Store, location: Location) -> N
     engine = engine_of(location, writing=True)
     with engine.begin() as connection:
         assert not prune(connection, now=NOW, signatures_before=NOW - 60)
-    assert len(await store.get_signatures("team", [f"c{number}" for number in range(300)])) == 300
+    assert len(await store.get_signatures("team", [f"c{number}" for number in range(300)]) or ()) == 300
     with engine.begin() as connection:
         assert prune(connection, now=NOW, signatures_before=NOW + 60)
         assert not prune(connection, now=NOW, signatures_before=NOW + 60)

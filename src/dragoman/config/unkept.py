@@ -17,7 +17,7 @@ def unkept(reading: Reading) -> Iterator[Problem]:
     data = reading.data if isinstance(reading.data, dict) else {}
     database = data.get("database")
     if isinstance(database, str) and database.startswith("postgres"):
-        yield reading.problem(("database",), _MESSAGE, "Nothing is written to a database yet.")
+        yield reading.problem(("database",), _MESSAGE, "What must be kept is kept in the SQLite file in `data`.")
     if data.get("shared") is not None:
         yield reading.problem(("shared",), _MESSAGE, "Each machine stands for itself.")
     keys = data.get("keys")

@@ -32,6 +32,7 @@ class _Shown(Collector):
         losses: dict[Labels, float] = {key: float(count) for key, count in self._state.losses.items()}
         yield _counter(names.LOSSES, losses)
         yield _counter(names.LINES_DROPPED, {(): float(self._state.lines_dropped)})
+        yield _counter(names.STORE_FAILURES, {(): float(self._state.store_failures)})
         for metric in names.ALL:
             if metric.kind == "gauge":
                 gauges = self._state.gauges.items()

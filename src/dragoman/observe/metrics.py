@@ -171,6 +171,12 @@ class Tally:
             self._state.lines_dropped = total
             self._changed = True
 
+    def store_failures(self, total: int) -> None:
+        """So much could not be written into the database, or read from it, since the start of this process."""
+        if total != self._state.store_failures:
+            self._state.store_failures = total
+            self._changed = True
+
     def flush(self, directory: str | Path) -> bool:
         """Write the counts for the other processes to read, if they changed; False where the disk refused."""
         if self._changed:

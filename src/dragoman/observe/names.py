@@ -183,6 +183,11 @@ LINES_DROPPED = Metric(
     "counter",
     "Log lines dropped because whoever reads the log did not keep up.",
 )
+STORE_FAILURES = Metric(
+    "dragoman_store_failures_total",
+    "counter",
+    "What could not be written into the database, or read from it; the requests went on without.",
+)
 
 ALL: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
 BY_NAME = {metric.name: metric for metric in ALL}

@@ -69,6 +69,7 @@ class State(Struct):
     losses: dict[LossKey, int] = {}
     gauges: dict[tuple[str, ...], float] = {}
     lines_dropped: int = 0
+    store_failures: int = 0
     absorbed: list[str] = []
 
     def add(self, other: "State", *, gauges: bool) -> None:
@@ -81,6 +82,7 @@ class State(Struct):
             key = loss_key(self.losses, loss)
             self.losses[key] = self.losses.get(key, 0) + count
         self.lines_dropped += other.lines_dropped
+        self.store_failures += other.store_failures
         if gauges:
             for gauge, value in other.gauges.items():
                 self.gauges[gauge] = _join(gauge[0], self.gauges.get(gauge), value)

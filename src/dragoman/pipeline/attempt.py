@@ -6,6 +6,7 @@ from time import perf_counter
 
 import structlog
 
+from dragoman.carry import carries
 from dragoman.catalog.profile import profile_for
 from dragoman.ir import (
     BadRequest,
@@ -19,6 +20,7 @@ from dragoman.ir import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from dragoman.pipeline import carrying
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.conceal import conceal
 from dragoman.pipeline.gateway import Gateway
@@ -62,6 +64,10 @@ async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
     """The target's answer, its status a good one, its body still to come.
 
     Raises UpstreamError; Unfit where the request cannot be said in the target's protocol; BadRequest."""
+    if not step.same:
+        read(call)
+        if call.carries:
+            await carrying.fetch(call, gateway, step)
     return await ask(call, gateway, step, prepare(call, step))
 
 
@@ -89,13 +95,21 @@ async def ask(call: Call, gateway: Gateway, step: Step, outgoing: Outgoing) -> I
     return response
 
 
+def read(call: Call) -> None:
+    """Sets `request`, and whether it holds what must be carried with care. Raises BadRequest."""
+    if call.request is None:
+        assert call.protocol is not None and call.route is not None
+        call.request = call.protocol.read_request(call.body, call.route)
+        call.carries = carries(call.request)
+
+
 def prepare(call: Call, step: Step) -> Outgoing:
     """The call as the target will get it. Raises Unfit, also for losses that `x-dragoman-strict` forbids; BadRequest where
     the caller's body is at fault, whatever the target."""
     assert call.protocol is not None and call.route is not None and call.peek is not None
     call.losses = []
-    if not step.same and call.request is None:
-        call.request = call.protocol.read_request(call.body, call.route)
+    if not step.same:
+        read(call)
     try:
         return _write(call, step)
     except DragomanError as error:
@@ -109,7 +123,8 @@ def _write(call: Call, step: Step) -> Outgoing:
         return step.protocol.forward(call.body, call.peek, call.route, step.target.model, profile)
     assert call.request is not None
     losses = Losses(call.protocol.spelling)
-    outgoing = step.protocol.write_request(call.request, step.target.model, profile, losses)
+    request = carrying.pack(call, step, profile, losses) if call.carries else call.request
+    outgoing = step.protocol.write_request(request, step.target.model, profile, losses)
     call.losses = losses.found
     if call.strict and (serious := losses.serious):
         listed = "; ".join(f"{loss.path}: {loss.why}" for loss in serious)

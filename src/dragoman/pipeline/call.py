@@ -11,6 +11,7 @@ from dragoman.pipeline.header_text import header_text
 from dragoman.protocols.base import Headers, Peek, Route, WireProtocol
 
 if TYPE_CHECKING:
+    from dragoman.carry import Inward, Signatures
     from dragoman.catalog.directory import Resolved
     from dragoman.pipeline.snapshot import Key, Snapshot
     from dragoman.pipeline.step import Step
@@ -22,10 +23,12 @@ class Call:
     __slots__ = (
         "attempts",
         "body",
+        "carries",
         "client_closed",
         "error",
         "first_byte",
         "id",
+        "inward",
         "key",
         "losses",
         "model",
@@ -34,6 +37,7 @@ class Call:
         "request",
         "resolved",
         "route",
+        "signatures",
         "snapshot",
         "started",
         "status",
@@ -56,6 +60,9 @@ class Call:
         self.body = b""
         self.peek: Peek | None = None
         self.request: Request | None = None
+        self.carries = False
+        self.signatures: Signatures | None = None
+        self.inward: Inward | None = None
         self.resolved: Resolved | None = None
         self.model = ""
         self.step: Step | None = None

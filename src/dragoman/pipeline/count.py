@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dragoman.carry import carries, outward
 from dragoman.catalog.profile import profile_for
 from dragoman.ir import BadRequest, DragomanError, Losses, Request, UpstreamBroken
 from dragoman.local.count import count_tokens as count_locally
@@ -56,6 +57,8 @@ async def _count_at_vendor(call: Call, caller: Caller, gateway: Gateway, step: S
     assert call.protocol is not None
     losses = Losses(call.protocol.spelling)
     profile = profile_for(step.named, step.target.model)
+    if carries(request):
+        request, _, _ = outward(request, step.protocol.tool_names, None, losses)
     try:
         outgoing = step.protocol.write_count_request(request, step.target.model, profile, losses)
     except BadRequest as error:

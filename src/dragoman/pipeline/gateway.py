@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from dragoman.carry import Signatures
 from dragoman.ir import Overloaded
 from dragoman.local.gate import Busy, Gate
 from dragoman.observe.logs import Logs
@@ -15,6 +16,7 @@ from dragoman.pipeline.lists import Lists
 from dragoman.pipeline.snapshot import Snapshot
 from dragoman.providers.endpoint import Endpoint
 from dragoman.routing.plan import Balance
+from dragoman.store import Store
 from dragoman.upstream.aiohttp_transport import AiohttpTransport
 from dragoman.upstream.base import Transport
 from dragoman.upstream.lean import LeanTransport
@@ -31,7 +33,18 @@ class Engine(Protocol):
 
 
 class Gateway:
-    def __init__(self, snapshot: Snapshot, *, tally: Tally, logs: Logs, engine: Engine, workers: int = 1) -> None:
+    """`store` is where what must outlive an exchange is kept; without one, it is kept in memory."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        tally: Tally,
+        logs: Logs,
+        engine: Engine,
+        workers: int = 1,
+        store: Store | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self.tally = tally
         self.logs = logs
@@ -41,6 +54,8 @@ class Gateway:
         self.draining = False  # /readyz says no
         self.closing = False  # what is still open is being ended
         self.lists = Lists()
+        self.store = store
+        self.signatures = Signatures(store)
         # The bound is on the whole machine's one model, so each worker has its share of it. Like the model's own size it is
         # settled at the start: a second gate beside the first one's requests would let in twice as many.
         local = snapshot.settings.local
@@ -73,6 +88,8 @@ class Gateway:
         await self.lists.aclose()
         for transport in self._transports.values():
             await transport.aclose()
+        if self.store is not None:
+            await self.store.aclose()
 
 
 @asynccontextmanager

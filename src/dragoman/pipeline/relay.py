@@ -19,6 +19,7 @@ from dragoman.ir import (
 from dragoman.pipeline.attempt import upstream_error
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
+from dragoman.pipeline.carrying import unpack, unpack_events
 from dragoman.pipeline.closing import CLOSING, shutting_down
 from dragoman.pipeline.conceal import conceal
 from dragoman.pipeline.step import Step
@@ -81,6 +82,8 @@ async def _relay_whole(call: Call, caller: Caller, step: Step, response: Incomin
         neutral = step.protocol.read_response(body)
         call.usage = neutral.usage
         check_answer(neutral, step.target.provider)
+        if call.inward is not None:
+            neutral = await unpack(call, call.inward, neutral)
         assert call.protocol is not None and call.request is not None
         losses = Losses(call.protocol.spelling)
         answer = call.protocol.write_response(neutral, call.request, stamp(call, neutral.model), losses)
@@ -151,6 +154,8 @@ async def _relay_stream_translated(call: Call, caller: Caller, step: Step, respo
                 raise failed
             if not says_something:
                 says_something = check_first_events(events, step.target.provider)
+            if call.inward is not None:
+                events = await unpack_events(call, call.inward, events)
             if writer is None:
                 writer = _writer(call, events, step)
             out = writer.write(events)

@@ -6,6 +6,7 @@ answer, `read_error` a refusal. Where both sides are the same protocol nothing i
 know, `forward` gives the bytes on, `tap` and `read_usage` watch the answer go by.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 from typing import Protocol as Interface
@@ -138,6 +139,8 @@ class WireProtocol(Interface):
     spelling: ClassVar[Spelling]
     # What the ids of its answers begin with.
     id_prefix: ClassVar[str]
+    # The names of functions that its vendors take; others are changed before a request is written, and back in the answer.
+    tool_names: ClassVar[re.Pattern[str]]
 
     # the caller's side
     def match(self, path: str, query: bytes) -> Route | None:

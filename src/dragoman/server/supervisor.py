@@ -28,6 +28,8 @@ from dragoman.server.bind import check_exposure, listen
 from dragoman.server.control import Channel
 from dragoman.server.root_key import RootKey, given_key, keep, new_key, root_key
 from dragoman.server.watched import Watched, needs_restart
+from dragoman.store import StoreRefused, location_of
+from dragoman.store.migrate import migrate
 
 _log = structlog.get_logger(__name__)
 
@@ -111,6 +113,10 @@ class Supervisor:
         try:
             data.mkdir(parents=True, exist_ok=True)
             self.key = root_key(data, self._environment)
+            migrate(location_of("sqlite", data))
+        except StoreRefused as error:
+            self._listener.close()
+            raise StartFailed(str(error)) from None
         except OSError as error:
             self._listener.close()
             raise StartFailed(

@@ -29,6 +29,7 @@ from dragoman.server.application import Application
 from dragoman.server.control import Channel
 from dragoman.server.engine import RemoteEngine
 from dragoman.server.http import CallerConnection
+from dragoman.store import Store, location_of
 from dragoman.wire import json
 
 _log = structlog.get_logger(__name__)
@@ -60,8 +61,14 @@ class Worker:
         self._engine = RemoteEngine(lambda: channel.send("need_local"))
         self._engine.tell(first["local"])
         self._tally.reload(success=True, timestamp=first["at"])
+        self._store = Store.open(location_of("sqlite", snapshot.settings.data))
         self._gateway = Gateway(
-            snapshot, tally=self._tally, logs=self._logs, engine=self._engine, workers=snapshot.settings.server.workers
+            snapshot,
+            tally=self._tally,
+            logs=self._logs,
+            engine=self._engine,
+            workers=snapshot.settings.server.workers,
+            store=self._store,
         )
         self._reloads: list[asyncio.Future[tuple[int, bytes]]] = []
         self._drain = asyncio.Event()
@@ -98,6 +105,7 @@ class Worker:
         gc.freeze()
         self._channel.send("ready")
         background = [
+            asyncio.create_task(self._open_store(), name="store"),
             asyncio.create_task(self._listen(), name="control"),
             asyncio.create_task(self._keep_count(), name="metrics"),
             asyncio.create_task(self._server.main_loop(), name="uvicorn"),
@@ -113,6 +121,11 @@ class Worker:
         self._channel.close()
         self._tally.flush(self._directory)
         self._logs.close()
+
+    async def _open_store(self) -> None:
+        """What it imports takes a third of a second, in its thread; nobody need wait for that, neither now nor later."""
+        await self._store.warm()
+        gc.freeze()
 
     async def _listen(self) -> None:
         while (message := await self._channel.receive()) is not None:
@@ -167,6 +180,7 @@ class Worker:
             await asyncio.sleep(_FLUSH_SECONDS)
             self._tally.loop_lag(max(0.0, loop.time() - due))
             self._tally.lines_dropped(self._logs.dropped)
+            self._tally.store_failures(self._store.failures)
             written = await loop.run_in_executor(None, self._tally.flush, self._directory)
             if not written and not warned:
                 _log.warning(

@@ -28,7 +28,9 @@ SIGNATURES_KEPT_SECONDS = 3 * 24 * 3600
 RESPONSES_KEPT_SECONDS = 30 * 24 * 3600
 # How long an answer waits for the disk before it goes out without.
 _WRITE_SECONDS = 1.0
-_READ_SECONDS = 2.0
+_READ_SECONDS = 1.0
+# And while it is known that the disk does not do its part.
+_UNWELL_SECONDS = 0.05
 _CLOSE_SECONDS = 5.0
 _MOST_CALLS = 500  # SQLite takes 999 values in a statement at the least
 
@@ -75,9 +77,13 @@ class Store:
         """`blobs` by the call's id. Whether they are kept."""
         return await self._write(_doing("put_signatures", owner, dict(blobs), int(time.time())))
 
-    async def get_signatures(self, owner: str, calls: Sequence[str]) -> dict[str, bytes]:
-        """Those that there are, of the last `calls`. Raises StoreUnavailable."""
-        return await self._read(_doing("get_signatures", owner, list(calls[-_MOST_CALLS:])))
+    async def get_signatures(self, owner: str, calls: Sequence[str]) -> dict[str, bytes] | None:
+        """Those that there are, of the last `calls`; None where the database does not answer."""
+        try:
+            found: dict[str, bytes] = await self._read(_doing("get_signatures", owner, list(calls[-_MOST_CALLS:])))
+        except StoreUnavailable:
+            return None
+        return found
 
     async def aclose(self) -> None:
         """What was handed in is written first."""
@@ -88,7 +94,7 @@ class Store:
 
     async def _write(self, job: Callable[[Connection], Any]) -> bool:
         try:
-            async with asyncio.timeout(_WRITE_SECONDS):
+            async with asyncio.timeout(_WRITE_SECONDS if self._well else _UNWELL_SECONDS):
                 await self._writer.submit(job)
         except (StoreUnavailable, TimeoutError) as error:
             self._failed("write", error)
@@ -98,7 +104,7 @@ class Store:
 
     async def _read(self, job: Callable[[Connection], T]) -> T:
         try:
-            async with asyncio.timeout(_READ_SECONDS):
+            async with asyncio.timeout(_READ_SECONDS if self._well else _UNWELL_SECONDS):
                 found = await asyncio.get_running_loop().run_in_executor(self._readers, self._read_here, job)
         except Exception as error:
             raise self._failed("read", error) from None

@@ -129,7 +129,7 @@ def test_a_dummy_signature_once_a_step_of_the_current_turn() -> None:
     )
     signed = [part.get("thoughtSignature") for part in body["contents"][1]["parts"]]
     assert signed == ["skip_thought_signature_validator", None]
-    assert all(harmless for _, harmless in losses)
+    assert losses == [("messages[1].content[0]", True), ("messages[1].content[0]", False)]
     body, _ = write(turns(ASK, step))
     assert "thoughtSignature" not in json.dumps(body)
 

@@ -11,7 +11,6 @@ from dragoman.catalog.profile import profile_for
 from dragoman.ir import BadRequest, Losses, UpstreamError
 from dragoman.protocols.base import Peek, Route, Stamp
 from dragoman.protocols.openai_chat import PROTOCOL
-from dragoman.protocols.openai_chat.names import from_wire, to_wire
 from dragoman.protocols.openai_chat.read_request import _READERS
 
 ROUTE = Route("generate")
@@ -117,10 +116,3 @@ def test_streams(pieces: list[bytes]) -> None:
     assert came.startswith(passed)
     # At the end an event without its blank line gets one if it is whole, and is left out if it was cut.
     assert tap.end() in (b"", came[len(passed) :].rstrip(b"\r\n") + b"\n\n")
-
-
-@given(st.text(max_size=20) | st.from_regex(r"[a-z_x0-9.:]{1,12}", fullmatch=True))
-def test_names(name: str) -> None:
-    written = to_wire(name)
-    assert not written or all(letter.isascii() and (letter.isalnum() or letter in "_-") for letter in written)
-    assert from_wire(written) == name

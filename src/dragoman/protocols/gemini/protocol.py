@@ -1,5 +1,6 @@
 """The Gemini protocol as one object, caller's side and vendor's side."""
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -22,6 +23,8 @@ class Gemini:
     family: ClassVar[str] = "gemini"
     spelling: ClassVar[Spelling] = SPELLING
     id_prefix: ClassVar[str] = ""
+    # Docstring of FunctionDeclaration, google-genai 3.4.0; Vertex allows 64 characters.
+    tool_names: ClassVar[re.Pattern[str]] = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 
     def match(self, path: str, query: bytes) -> Route | None:
         return routes.match(path, query)

@@ -27,7 +27,6 @@ from dragoman.ir import (
 from dragoman.protocols.gemini.errors import error_in
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.finish import read_block, read_finish
-from dragoman.protocols.gemini.names import from_wire
 from dragoman.protocols.gemini.read_grounding import NAMES as RESTS
 from dragoman.protocols.gemini.read_grounding import Grounding
 from dragoman.protocols.gemini.read_parts import CODE_OUTCOMES
@@ -205,7 +204,7 @@ def read_part(part: Object) -> Part | None:
         args = call.get("args")
         return ToolCall(
             id=words(call.get("id")),
-            name=from_wire(words(call.get("name"))),
+            name=words(call.get("name")),
             arguments=encode_text(args) if isinstance(args, dict) else "{}",
             signature=signature,
         )

@@ -30,7 +30,6 @@ from dragoman.ir import (
 )
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.media import is_googles, named_type, sniff, split_data_url
-from dragoman.protocols.gemini.names import to_wire
 from dragoman.protocols.gemini.read_parts import MINTED
 from dragoman.wire.json import NotJson, decode
 
@@ -111,9 +110,7 @@ class Contents:
                 written = self._call(message, at, part)
                 if not self._stepped and number >= self._strict_from and "thoughtSignature" not in written:
                     written["thoughtSignature"] = DUMMY_SIGNATURE
-                    self._losses.add_part(
-                        message, at, "the call has no signature of Gemini's; a dummy is sent", harmless=True
-                    )
+                    self._losses.add_part(message, at, "the call has no signature of Gemini's; a dummy is sent")
                 self._stepped = True
                 parts.append(written)
             else:
@@ -134,7 +131,7 @@ class Contents:
                 param=self._losses.part_path(message, at),
                 code="invalid_value",
             )
-        function: Object = {"name": to_wire(call.name), "args": args}
+        function: Object = {"name": call.name, "args": args}
         if _genuine(call.id):
             function["id"] = call.id
         written: Object = {"functionCall": function}
@@ -150,7 +147,7 @@ class Contents:
                 param=self._losses.part_path(message, at),
                 code="invalid_value",
             )
-        function: Object = {"name": to_wire(name), "response": _response(result)}
+        function: Object = {"name": name, "response": _response(result)}
         if _genuine(result.call_id):
             function["id"] = result.call_id
         media = [self._media(message, at, one) for one in result.media]

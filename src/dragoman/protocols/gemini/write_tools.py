@@ -4,7 +4,6 @@ from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, BuiltinTool, FunctionTool, Losses, Request
 from dragoman.protocols.gemini.clean_schema import clean
 from dragoman.protocols.gemini.fields import Object
-from dragoman.protocols.gemini.names import to_wire
 
 _BUILTINS = {
     "web_search": "googleSearch",
@@ -77,7 +76,7 @@ def write_tools(request: Request, profile: Profile, losses: Losses, body: Object
 
 def _declaration(tool: FunctionTool, held: bool, losses: Losses) -> Object:
     """`held`: calls are held to their schemas, or there will be none."""
-    written: Object = {"name": to_wire(tool.name)}
+    written: Object = {"name": tool.name}
     if tool.description is not None:
         written["description"] = tool.description
     if tool.parameters is not None:
@@ -136,5 +135,5 @@ def _calling(
         return None, False
     written: Object = {"mode": mode.upper()}
     if allowed and mode != "none" and not narrowed:
-        written["allowedFunctionNames"] = [to_wire(name) for name in allowed]
+        written["allowedFunctionNames"] = list(allowed)
     return written, narrowed

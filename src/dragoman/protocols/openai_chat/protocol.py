@@ -1,5 +1,6 @@
 """The protocol as the rest of the house sees it: each method is another module's."""
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -37,6 +38,7 @@ class OpenAIChat:
     family: ClassVar[str] = "openai"
     spelling: ClassVar[Spelling] = SPELLING
     id_prefix: ClassVar[str] = "chatcmpl-"
+    tool_names: ClassVar[re.Pattern[str]] = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
     def match(self, path: str, query: bytes) -> Route | None:
         return routes.match(path, query)

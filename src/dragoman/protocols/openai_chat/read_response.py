@@ -24,7 +24,7 @@ from dragoman.ir import (
 )
 from dragoman.protocols.openai import media
 from dragoman.protocols.openai.errors import refusal_of
-from dragoman.protocols.openai_chat import names, speech
+from dragoman.protocols.openai_chat import speech
 from dragoman.protocols.openai_chat.annotations import read_annotations
 from dragoman.protocols.openai_chat.finish import read_finish
 from dragoman.protocols.openai_chat.read_parts import google_signature
@@ -139,7 +139,7 @@ def read_message(message: Json) -> tuple[Part, ...]:
         parts.extend(read for call in calls if (read := _call(call)) is not None)
     legacy = message.get("function_call")
     if type(legacy) is dict and not calls and type(legacy.get("name")) is str:
-        parts.append(ToolCall("", names.from_wire(legacy["name"]), arguments_text(legacy.get("arguments"))))
+        parts.append(ToolCall("", legacy["name"], arguments_text(legacy.get("arguments"))))
     return tuple(parts)
 
 
@@ -208,7 +208,7 @@ def _call(call: Any) -> ToolCall | None:
     function = call.get("function")
     if type(function) is not dict or type(function.get("name")) is not str:
         return None
-    return ToolCall(id, names.from_wire(function["name"]), arguments_text(function.get("arguments")), signature)
+    return ToolCall(id, function["name"], arguments_text(function.get("arguments")), signature)
 
 
 def read_logprobs(value: Any) -> tuple[TokenLogprob, ...] | None:

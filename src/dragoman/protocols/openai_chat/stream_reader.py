@@ -34,7 +34,6 @@ from dragoman.ir import (
 )
 from dragoman.protocols.openai.errors import refusal_of
 from dragoman.protocols.openai.media import sniff
-from dragoman.protocols.openai_chat import names
 from dragoman.protocols.openai_chat.finish import read_finish
 from dragoman.protocols.openai_chat.read_parts import google_signature
 from dragoman.protocols.openai_chat.read_response import (
@@ -231,7 +230,7 @@ class ChatStreamReader:
                 if type(place) is int:
                     candidate.ordinals[place] = ordinal
                 signature = google_signature(call.get("extra_content"))
-                events.append(ToolCallStarted(index, ordinal, id, names.from_wire(name), signature))
+                events.append(ToolCallStarted(index, ordinal, id, name, signature))
             candidate.current = ordinal
             arguments = function.get("arguments")
             if type(arguments) is dict:

@@ -32,7 +32,6 @@ from dragoman.ir import (
     ToolResult,
 )
 from dragoman.ir.turns import paired
-from dragoman.protocols.openai_chat import names
 from dragoman.protocols.openai_chat.write_parts import write_media
 from dragoman.wire.json import NotJson, decode
 
@@ -213,7 +212,7 @@ class _Scribe:
         call: Json = {
             "id": id,
             "type": "function",
-            "function": {"name": names.to_wire(part.name), "arguments": part.arguments or "{}"},
+            "function": {"name": part.name, "arguments": part.arguments or "{}"},
         }
         if part.signature is not None and not self._sign(call, part.signature):
             self._losses.add_part(message, number, _UNSIGNED, harmless=True)

@@ -5,7 +5,6 @@ from typing import Any
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, BuiltinTool, FunctionTool, Losses, OutputFormat, Request, ToolChoice
-from dragoman.protocols.openai_chat import names
 
 Json = dict[str, Any]
 _LEGAL_FORMAT_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -79,14 +78,7 @@ def _function(tool: FunctionTool, losses: Losses) -> Json:
         if extra.owner == "openai" and extra.name == "custom":
             return {"type": "custom", "custom": extra.value}
     losses.add_extras(tool.extras, "openai", "OpenAI's tools have no such member.")
-    name = names.to_wire(tool.name)
-    if len(name) > names.LONGEST:
-        raise BadRequest(
-            f"The function name '{tool.name}' is longer than {names.LONGEST} characters, which this model refuses.",
-            param=tool.origin or losses.path("tools"),
-            code="string_above_max_length",
-        )
-    function: Json = {"name": name}
+    function: Json = {"name": tool.name}
     if tool.description is not None:
         function["description"] = tool.description
     if tool.parameters is not None:
@@ -115,7 +107,7 @@ def _choice(choice: ToolChoice, subset: bool, losses: Losses, custom: frozenset[
 def _named(name: str, custom: frozenset[str]) -> Json:
     if name in custom:
         return {"type": "custom", "custom": {"name": name}}
-    return {"type": "function", "function": {"name": names.to_wire(name)}}
+    return {"type": "function", "function": {"name": name}}
 
 
 def write_format(wanted: OutputFormat, profile: Profile, losses: Losses, messages: list[Json]) -> Json | None:
