@@ -257,5 +257,5 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
         assert os.listdir(scratch)
         assert gateway.stop() == 0
     assert os.listdir(scratch) == []
-    assert sorted(os.listdir(tmp_path / "data")) == ["dragoman.yaml"]
+    assert sorted(os.listdir(tmp_path / "data")) == ["dragoman.db", "dragoman.db.lock", "dragoman.yaml"]
     shutil.rmtree(scratch)
