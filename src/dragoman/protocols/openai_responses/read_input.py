@@ -56,7 +56,18 @@ _DEEDS = frozenset({"web_search_call", "code_interpreter_call", "image_generatio
 class Conversation:
     """Gathers turns while the items are read in order."""
 
-    __slots__ = ("_kept", "_names", "_pending", "_places", "_results", "_said", "extras", "messages", "system")
+    __slots__ = (
+        "_kept",
+        "_names",
+        "_pending",
+        "_pending_at",
+        "_places",
+        "_results",
+        "_said",
+        "extras",
+        "messages",
+        "system",
+    )
 
     def __init__(self, kept: Mapping[str, Json]) -> None:
         self.system: list[Text] = []
@@ -68,6 +79,7 @@ class Conversation:
         self._results: list[Part] = []  # the user's turn of results so far
         self._places: list[str] = []  # where each part of either stands
         self._pending: Signature | None = None  # of the part that is to come
+        self._pending_at = ""
 
     def read(self, value: Any, earlier: Sequence[Json], *, path: str = "input", said: bool = False) -> None:
         """`said`: whether there is something to answer besides."""
@@ -224,7 +236,7 @@ class Conversation:
             self._say(Text("", signature), path)
         else:
             self._open()
-            self._pending = signature
+            self._pending, self._pending_at = signature, path
 
     def _say(self, part: Part, place: str) -> None:
         """A part of the assistant's turn; a signature that stood before it is its own."""
@@ -250,7 +262,7 @@ class Conversation:
         """Ends the turn that is open."""
         if self._pending is not None:
             self._said.append(Text("", self._pending))
-            self._places.append(self._places[-1] if self._places else "input")
+            self._places.append(self._pending_at)
             self._pending = None
         if self._said or self._results:
             role, parts = ("assistant", self._said) if self._said else ("user", self._results)

@@ -35,7 +35,7 @@ from dragoman.wire import json
 Json = dict[str, Any]
 _OUTPUT = re.compile(rb"\[")
 _DEEDS = frozenset({"web_search_call", "code_interpreter_call", "image_generation_call"})
-_UNFINISHED = frozenset({"in_progress", "queued", "cancelled"})
+_UNFINISHED = ("in_progress", "queued", "cancelled")
 
 
 def read_response(body: bytes) -> Response:

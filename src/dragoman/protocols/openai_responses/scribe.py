@@ -13,6 +13,7 @@ from dragoman.ir import (
     CodeCall,
     CodeResult,
     Deed,
+    Extra,
     FetchCall,
     FetchResult,
     FunctionTool,
@@ -260,6 +261,14 @@ class Scribe:
             return
         self.losses.add_path("output", f"The words that rest on {citation.url} had been told already.")
 
+    def extras(self, extras: tuple[Extra, ...]) -> None:
+        """What only this protocol knows of its own is told again; the rest has no place."""
+        for extra in extras:
+            if extra.owner == OWNER and extra.name == "annotations" and self._texts and not self._streams:
+                self._texts[-1].part["annotations"].append(extra.value)
+            else:
+                self.losses.add_path(extra.path, NO_PLACE, harmless=extra.harmless)
+
     def logprobs(self, logprobs: tuple[TokenLogprob, ...]) -> None:
         if self._texts:
             self._texts[-1].part["logprobs"] += write_logprobs(logprobs)
@@ -270,6 +279,12 @@ class Scribe:
         for call in self._calls.values():
             self._end_call(call, whole)
         self._calls.clear()
+
+    def abandon(self) -> list[Json]:
+        """The items of an answer that broke, as far as they came; nothing more is told of them."""
+        self._tell = _silent
+        self.end(whole=False)
+        return self.items
 
     # --- how items begin and end
 
@@ -394,12 +409,12 @@ class Scribe:
         self._tell("response.output_item.added", {"output_index": index, "item": begun})
         if kind is not None:
             place = {"item_id": item["id"], "output_index": index}
-            for step in ("in_progress", doing):
-                self._tell(f"response.{kind}.{step}", place)
+            self._tell(f"response.{kind}.in_progress", place)
             if kind == "code_interpreter_call":
                 code = item["code"] or ""
                 self._tell("response.code_interpreter_call_code.delta", {**place, "delta": code})
                 self._tell("response.code_interpreter_call_code.done", {**place, "code": code})
+            self._tell(f"response.{kind}.{doing}", place)
             self._tell(f"response.{kind}.completed", place)
         self._tell("response.output_item.done", {"output_index": index, "item": item})
 

@@ -78,7 +78,7 @@ _decode_any = msgspec.json.Decoder().decode
 class _Item:
     """What one output item has said so far: lengths of texts by the number of their part."""
 
-    __slots__ = ("bases", "call", "cited", "done", "raw", "refused", "said", "shown", "signed")
+    __slots__ = ("bases", "call", "cited", "done", "logged", "raw", "refused", "said", "shown", "signed")
 
     def __init__(self) -> None:
         self.said: dict[int, int] = {}
@@ -88,6 +88,7 @@ class _Item:
         self.raw: dict[int, int] = {}
         self.cited: dict[int, int] = {}
         self.call = -1
+        self.logged: set[int] = set()  # parts whose likelihoods are told
         self.signed = False
         self.done = False
 
@@ -151,8 +152,8 @@ class ResponsesStreamReader:
                 item.said[place] = before + len(delta)
                 self._chars += len(delta)
                 events.append(TextDelta(0, delta))
-                if told.logprobs and (logprobs := read_logprobs(told.logprobs)):
-                    events.append(LogprobsDelta(0, logprobs))
+                if told.logprobs:
+                    self._logged(item, place, told.logprobs, events)
             return
         self._take(told, kind, events)
 
@@ -167,7 +168,7 @@ class ResponsesStreamReader:
         return 0
 
     def _take(self, told: _Told, kind: str, events: list[Event]) -> None:
-        if kind == "error":
+        if kind == "error" or (not kind and told.error):
             error = told.error
             if type(error) is not dict:
                 error = {"code": told.code, "message": told.message, "param": told.param}
@@ -185,7 +186,10 @@ class ResponsesStreamReader:
                 if type(told.item) is dict:
                     self._done(self._item(number), told.item, number, events)
             case "response.output_text.done":
-                self._text(self._item(number), told.content_index, text_or_empty(told.text), events)
+                item = self._item(number)
+                self._text(item, told.content_index, text_or_empty(told.text), events)
+                if told.content_index not in item.logged:
+                    self._logged(item, told.content_index, told.logprobs, events)
             case "response.output_text.annotation.added":
                 item = self._item(number)
                 item.cited[told.content_index] = item.cited.get(told.content_index, 0) + 1
@@ -257,12 +261,11 @@ class ResponsesStreamReader:
                     if part.get("type") == "refusal":
                         self._refused(item, place, text_or_empty(part.get("refusal")), events)
                         continue
-                    new = place not in item.said
                     self._text(item, place, text_or_empty(part.get("text")), events)
                     for annotation in listed(part.get("annotations"))[item.cited.get(place, 0) :]:
                         self._cited(item, place, annotation, events)
-                    if new and (logprobs := read_logprobs(part.get("logprobs"))):
-                        events.append(LogprobsDelta(0, logprobs))
+                    if place not in item.logged:
+                        self._logged(item, place, part.get("logprobs"), events)
             case "function_call":
                 self._begun(item, value, events)
                 self._arguments_whole(item, value.get("arguments"), events)
@@ -285,6 +288,11 @@ class ResponsesStreamReader:
             item.said[place] = len(text)
             self._chars += len(text) - told
             events.append(TextDelta(0, text[told:]))
+
+    def _logged(self, item: _Item, place: int, value: Any, events: list[Event]) -> None:
+        if value and (logprobs := read_logprobs(value)):
+            item.logged.add(place)
+            events.append(LogprobsDelta(0, logprobs))
 
     def _refused(self, item: _Item, place: int, text: str, events: list[Event]) -> None:
         told = item.refused.get(place, 0)

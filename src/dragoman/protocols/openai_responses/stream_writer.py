@@ -36,10 +36,9 @@ from dragoman.ir import (
 )
 from dragoman.protocols.base import Stamp
 from dragoman.protocols.openai.errors import error_object
-from dragoman.protocols.openai_responses.draft import OWNER
 from dragoman.protocols.openai_responses.envelope import envelope_of, failure_of
 from dragoman.protocols.openai_responses.finish import write_finish
-from dragoman.protocols.openai_responses.scribe import NO_PLACE, Scribe
+from dragoman.protocols.openai_responses.scribe import Scribe
 from dragoman.protocols.openai_responses.spelling import SPELLING
 from dragoman.protocols.openai_responses.usage import write_usage
 from dragoman.wire.json import encode
@@ -151,8 +150,7 @@ class ResponsesStreamWriter:
 
     def _close(self, told: Json) -> None:
         response = {**envelope_of(self._request, self._stamp, self._tier), **told}
-        # An answer that failed may have left items open.
-        response["output"] = self._scribe.items
+        response["output"] = self._scribe.abandon() if told["status"] == "failed" else self._scribe.items
         if self._usage is not None:
             response["usage"] = write_usage(self._usage)
         self.answer = encode(response)
@@ -209,7 +207,7 @@ class ResponsesStreamWriter:
             case LogprobsDelta():
                 scribe.logprobs(event.logprobs)
             case ExtrasAdded():
-                self.losses.add_extras(event.extras, OWNER, NO_PLACE)
+                scribe.extras(event.extras)
             case Finished(finish=finish):
                 if finish.reason == "refusal" and finish.message and not self._refused:
                     scribe.refusal(finish.message)

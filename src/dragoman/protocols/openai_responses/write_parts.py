@@ -53,10 +53,11 @@ def _image(part: Media, losses: Losses, path: str) -> dict[str, Any]:
 
 
 def _document(part: Media, losses: Losses, path: str) -> dict[str, Any]:
+    shown = {} if part.detail not in ("low", "high", "auto") else {"detail": part.detail}
     if part.file_id is not None:
-        return {"type": "input_file", "file_id": part.file_id}
+        return {"type": "input_file", "file_id": part.file_id, **shown}
     if part.url is not None:
-        return {"type": "input_file", "file_url": part.url}
+        return {"type": "input_file", "file_url": part.url, **shown}
     assert part.data is not None
     if part.mime.startswith("text/") or part.mime in _TEXTUAL:
         try:
@@ -71,7 +72,8 @@ def _document(part: Media, losses: Losses, path: str) -> dict[str, Any]:
         _refuse(
             path, f"is {mime or 'a file of unknown kind'}; this model takes documents as application/pdf or text only."
         )
-    return {"type": "input_file", "filename": part.filename or "document.pdf", "file_data": media.data_url(part)}
+    name = part.filename or "document.pdf"
+    return {"type": "input_file", "filename": name, "file_data": media.data_url(part), **shown}
 
 
 def _refuse(path: str, why: str) -> NoReturn:

@@ -40,9 +40,12 @@ def write_body(request: Request, model: str, profile: Profile, losses: Losses) -
     instructions = [text.text for text in request.system]
     for text in request.system:
         losses.add_extras(text.extras, OWNER, _NO_PLACE)
-    if instructions:
-        body["instructions"] = "\n\n".join(instructions)
     body["input"] = written = write_input(request, profile, losses)
+    if instructions and not written:  # there must be some input
+        role = "developer" if profile.developer_role else "system"
+        written.append({"role": role, "content": "\n\n".join(instructions)})
+    elif instructions:
+        body["instructions"] = "\n\n".join(instructions)
     include: list[str] = []
     if request.sampling is not _NO_SAMPLING:
         _sampling(request.sampling, profile, losses, body, include)

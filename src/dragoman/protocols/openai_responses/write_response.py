@@ -4,10 +4,9 @@ from typing import Any
 
 from dragoman.ir import Candidate, Losses, Refusal, Request, Response
 from dragoman.protocols.base import Stamp
-from dragoman.protocols.openai_responses.draft import OWNER
 from dragoman.protocols.openai_responses.envelope import envelope_of
 from dragoman.protocols.openai_responses.finish import write_finish
-from dragoman.protocols.openai_responses.scribe import NO_PLACE, Scribe, add_part
+from dragoman.protocols.openai_responses.scribe import Scribe, add_part
 from dragoman.protocols.openai_responses.usage import write_usage
 from dragoman.wire.json import encode
 
@@ -36,5 +35,5 @@ def write_response(response: Response, request: Request, stamp: Stamp, losses: L
     for other in response.candidates[1:]:
         losses.add_path(f"output[{other.index}]", "Responses hold one answer; this was another.")
     for extras in (candidate.extras, response.extras):
-        losses.add_extras(extras, OWNER, NO_PLACE)
+        scribe.extras(extras)
     return encode(envelope)
