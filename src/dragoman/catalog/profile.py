@@ -38,6 +38,9 @@ class Profile(Struct, frozen=True, kw_only=True):
     # Gemini 2.5 and later hold calls to their schemas in mode VALIDATED (ai.google.dev/gemini-api/docs/function-calling, in
     # preview; so does pydantic/pydantic-ai#6353). Before, names of allowed functions too go with mode ANY only.
     validated_calls: bool = True
+    # Gemini's field for plain JSON Schema (`parametersJsonSchema`, `responseJsonSchema`) came with 2.5; before, schemas are
+    # those of OpenAPI 3.0's subset.
+    json_schemas: bool = True
     # Gemini 3 takes media inside a function's response; before, it goes into the user's turn that follows.
     media_in_results: bool = False
     # Google's compatible endpoint: a call of Gemini 3's is refused without its signature, as in Gemini's own protocol.
@@ -78,6 +81,7 @@ _GEMINI_2 = Profile(
     tools_with_json=False,
     builtins_with_functions=False,
     validated_calls=False,
+    json_schemas=False,
     fetches_urls=False,
 )
 _GEMINI_3 = Profile(family="gemini", thinking="level", can_stop_thinking=False, penalties=False, media_in_results=True)

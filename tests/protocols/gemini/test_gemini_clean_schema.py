@@ -41,7 +41,7 @@ def test_properties_named_like_keywords_stay() -> None:
         },
         "required": ["const"],
         "additionalProperties": False,
-        "$defs": {"D": {"oneOf": [{"type": "null"}, {"enum": [1.5], "type": "number"}]}},
+        "$defs": {"D": {"anyOf": [{"type": "null"}, {"enum": [1.5], "type": "number"}]}},
     }
     assert schema == before
 
@@ -81,8 +81,20 @@ def test_values_are_not_walked() -> None:
         # tuples, nullable, positions
         ({"items": [{"const": 1}]}, {"prefixItems": [{"enum": [1], "type": "integer"}]}),
         ({"type": "string", "nullable": True}, {"anyOf": [{"type": "string"}, {"type": "null"}]}),
-        ({"dependentSchemas": {"a": {"examples": []}}}, {"dependentSchemas": {"a": {}}}),
-        ({"not": {"const": "a"}, "if": True}, {"not": {"enum": ["a"], "type": "string"}, "if": True}),
+        (
+            {"items": [True], "additionalItems": {"const": 1}},
+            {"prefixItems": [True], "items": {"enum": [1], "type": "integer"}},
+        ),
+        # what Google has no word for
+        ({"dependentSchemas": {"a": {"examples": []}}}, {}),
+        ({"not": {"const": "a"}, "if": True}, {}),
+        ({"type": "object", "patternProperties": {"^x": {}}, "additionalProperties": False}, {"type": "object"}),
+        ({"anyOf": [{"type": "string"}], "oneOf": [{}, {}]}, {"anyOf": [{"type": "string"}]}),
+        # draft 3
+        (
+            {"properties": {"a": {"type": "string", "required": True}, "b": {"required": False}}},
+            {"properties": {"a": {"type": "string"}, "b": {}}, "required": ["a"]},
+        ),
     ],
 )
 def test_keywords(schema: Any, cleaned: Any) -> None:
@@ -116,7 +128,7 @@ def test_a_reference_stands_alone() -> None:
             "properties": {"x": {"type": "number"}, "y": {"type": "number"}},
             "required": ["x", "y"],
         },
-        "nowhere": {"anyOf": [{"$ref": "other.json"}], "type": "object"},
+        "nowhere": {"type": "object"},
     }
 
 
@@ -159,9 +171,9 @@ def test_circles_end() -> None:
     written = clean({"$ref": "#/$defs/Tree", "$defs": {"Tree": tree}})
     assert written["properties"]["next"] == {"anyOf": [{"$ref": "#/$defs/Tree"}], "minProperties": 1}
     loop = {"$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}, "$ref": "#/$defs/A"}
-    assert clean(loop)["anyOf"] == [{"$ref": "#/$defs/A"}]
+    assert clean(loop) == {"$defs": {"A": {}, "B": {}}}
     both = {"$defs": {"A": {"allOf": [{"$ref": "#/$defs/A"}, {"type": "object"}]}}, "$ref": "#/$defs/A"}
-    assert clean(both)["$defs"]["A"]["allOf"] == [{"$ref": "#/$defs/A"}, {"type": "object"}]
+    assert clean(both)["$defs"]["A"] == {"type": "object"}
     deep: Any = {}
     for _ in range(500):
         deep = {"allOf": [{"properties": {"a": deep}}]}
@@ -175,3 +187,55 @@ def test_references_do_not_multiply() -> None:
     }
     written = clean({"$ref": "#/$defs/D0", "$defs": {**one_more, "D40": {}}})
     assert len(str(written)) < 200_000
+
+
+def test_a_circle_is_never_required() -> None:
+    tree = {
+        "type": "object",
+        "properties": {
+            "value": {"type": "string"},
+            "children": {"type": "array", "items": {"$ref": "#/$defs/Tree"}},
+            "point": {"$ref": "#/$defs/Point"},
+        },
+        "required": ["value", "children", "point"],
+    }
+    loosened: dict[str, None] = {}
+    written = clean({"$ref": "#/$defs/Tree", "$defs": {"Tree": tree, "Point": POINT}}, loosened)
+    assert written["required"] == written["$defs"]["Tree"]["required"] == ["value", "point"]
+    assert list(loosened) == ["required"]
+
+
+def test_references_that_point_elsewhere_are_put_in_place() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": {"allOf": [POINT, {"title": "A"}]}, "b": {"$ref": "#/properties/a/allOf/0"}},
+    }
+    loosened: dict[str, None] = {}
+    assert clean(schema, loosened)["properties"]["b"] == POINT and loosened == {}
+
+
+@pytest.mark.parametrize(
+    ("branches", "merged", "loosened"),
+    [
+        ([{"minimum": 5}, {"minimum": 1}], {"minimum": 5}, []),
+        ([{"maxItems": 5}, {"maxItems": 1}], {"maxItems": 1}, []),
+        (
+            [{"minimum": 5, "exclusiveMinimum": True}, {"minimum": 9}],
+            {"minimum": 9, "description": "(greater than 9)"},
+            None,
+        ),
+        ([{"type": "string"}, {"type": "string"}], {"type": "string"}, []),
+        ([{"pattern": "a"}, {"pattern": "b"}], {"pattern": "b"}, ["allOf"]),
+        ([{"properties": {"a": {"type": "string"}}}, {"properties": {"a": {"minLength": 1}}}], None, ["allOf"]),
+        (
+            [{"prefixItems": [{}, {}], "items": {"type": "string"}}, {"prefixItems": [{}]}],
+            {"prefixItems": [{}]},
+            ["allOf"],
+        ),
+    ],
+)
+def test_branches_that_differ(branches: Any, merged: Any, loosened: Any) -> None:
+    found: dict[str, None] = {}
+    written = clean({"allOf": branches}, found)
+    assert merged is None or written == merged
+    assert loosened is None or list(found) == loosened

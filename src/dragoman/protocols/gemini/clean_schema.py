@@ -10,25 +10,32 @@ under `default` or `enum` is a value.
 """
 
 from typing import Any
-from urllib.parse import unquote
 
 from dragoman.protocols.gemini.fields import Object
+from dragoman.protocols.gemini.schema_references import (
+    MAX_DEPTH,
+    NAMED,
+    References,
+    is_definition,
+    references_in,
+    renamed,
+)
 from dragoman.wire.json import encode_text
 
-MAX_DEPTH = 64
-# References to each other can be written in a few lines that would fill the memory put in place.
-MAX_FOLLOWED = 200
-_ONE = frozenset(
-    {
-        "items", "additionalItems", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames",
-        "unevaluatedItems", "unevaluatedProperties", "contentSchema",
-    }
-)  # fmt: skip
-_MANY = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
-_NAMED = frozenset({"properties", "$defs", "patternProperties", "dependentSchemas"})
+_ONE = frozenset({"items", "additionalProperties"})
+_MANY = frozenset({"anyOf", "prefixItems"})
 _REFUSED = frozenset(
     {"$schema", "$comment", "discriminator", "examples", "example", "deprecated", "readOnly", "writeOnly"}
 )
+# Constraints that Google has no word for. Left out they only loosen; kept, they would tighten as soon as what they hold is
+# loosened itself (`not`, `if`).
+_UNKNOWN = frozenset(
+    {
+        "not", "if", "then", "else", "contains", "minContains", "maxContains", "propertyNames", "patternProperties",
+        "dependentSchemas", "dependentRequired", "dependencies", "additionalItems", "unevaluatedItems",
+        "unevaluatedProperties", "contentSchema", "contentEncoding", "contentMediaType",
+    }
+)  # fmt: skip
 # What only tells about a node; all else constrains it.
 _ABOUT = frozenset({"description", "title", "default"})
 _TEXT_FORMATS = frozenset({"date-time"})
@@ -40,8 +47,9 @@ _BOUNDS: tuple[tuple[str, str, int, str, Any], ...] = (
 )
 
 
-def clean(schema: Any) -> Any:
-    """The schema cleaned; what is no object (`true`) comes back as it is."""
+def clean(schema: Any, loosened: dict[str, None] | None = None) -> Any:
+    """The schema cleaned; what is no object (`true`) comes back as it is. The keywords whose meaning is not carried whole
+    become keys of `loosened`."""
     if not isinstance(schema, dict):
         return schema
     if "definitions" in schema:
@@ -49,36 +57,45 @@ def clean(schema: Any) -> Any:
         named = schema["definitions"]
         schema = {key: held for key, held in schema.items() if key != "definitions"}
         if isinstance(named, dict):
-            schema["$defs"] = {**named, **schema.get("$defs", {})}
-    return _Cleaner(schema).clean(schema, 0, frozenset())
+            defined = schema.get("$defs")
+            schema["$defs"] = {**named, **(defined if isinstance(defined, dict) else {})}
+    return _Cleaner(References(schema, {} if loosened is None else loosened)).clean(schema, 0, frozenset())
 
 
 class _Cleaner:
-    __slots__ = ("_follows", "_root")
+    __slots__ = ("_loosened", "_references")
 
-    def __init__(self, root: Object) -> None:
-        self._root = root
-        self._follows = MAX_FOLLOWED  # references that may still be put in place
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self._loosened = references.loosened
 
     def clean(self, schema: Any, depth: int, inlined: frozenset[str]) -> Any:
         """`inlined` names the references that this place was reached through, so that none is followed in a circle."""
-        if not isinstance(schema, dict) or depth > MAX_DEPTH:
+        if not isinstance(schema, dict):
             return schema
-        schema, inlined = self._merged(schema, depth, inlined)
+        if depth > MAX_DEPTH:
+            self._loosened["depth"] = None
+            return {}
+        schema, inlined = self._references.merged(schema, depth, inlined)
         reference = schema.get("$ref")
         if not isinstance(reference, str):
             return self._walked(schema, depth, inlined)
+        reference = renamed(reference)
+        stays = is_definition(reference) and self._references.target(reference) is not None
         beside = {key: held for key, held in schema.items() if key != "$ref"}
-        if depth and all(key[:1] == "$" for key in beside):
+        if depth and stays and all(key[:1] == "$" for key in beside):
             return self._walked(schema, depth, inlined)
-        target = self._target(reference)
-        if depth and all(key in _ABOUT or key == "nullable" or key[:1] == "$" for key in beside):
+        target = self._references.target(reference)
+        if depth and stays and all(key in _ABOUT or key == "nullable" or key[:1] == "$" for key in beside):
             target = None  # what only tells about the node can stand around the reference
-        if target is None or reference in inlined or self._follows <= 0:
+        if target is None or reference in inlined or not self._references.may_follow():
             null = [{"type": "null"}] if beside.pop("nullable", None) is True else []
-            return {"anyOf": [{"$ref": _renamed(reference)}, *null], **self._walked(beside, depth, inlined)}
-        self._follows -= 1
-        return self.clean(_joined([target, beside]), depth, inlined | {reference})
+            about = self._walked(beside, depth, inlined)
+            if stays:
+                return {"anyOf": [{"$ref": reference}, *null], **about}
+            self._loosened["$ref"] = None
+            return about
+        return self.clean(self._references.joined([target, beside]), depth, inlined | {reference})
 
     def _walked(self, schema: Object, depth: int, inlined: frozenset[str]) -> Object:
         cleaned: Object = {}
@@ -87,100 +104,76 @@ class _Cleaner:
         for key, held in schema.items():
             if key in _REFUSED:
                 continue
-            if key in _NAMED and isinstance(held, dict):
+            if key in _UNKNOWN and not (key == "additionalItems" and isinstance(schema.get("items"), list)):
+                self._loosened[key] = None
+            elif key in NAMED and isinstance(held, dict):
                 cleaned[key] = {word: self.clean(item, depth + 1, inlined) for word, item in held.items()}
             elif key in _MANY and isinstance(held, list):
                 cleaned[key] = [self.clean(item, depth + 1, inlined) for item in held]
+            elif key == "oneOf" and isinstance(held, list):
+                # Google takes it for anyOf; and branches that were loosened could both fit.
+                self._loosened[key] = None
+                if "anyOf" not in schema:
+                    cleaned["anyOf"] = [self.clean(item, depth + 1, inlined) for item in held]
             elif key == "items" and isinstance(held, list):  # a tuple, as it was written before 2020-12
                 cleaned["prefixItems"] = [self.clean(item, depth + 1, inlined) for item in held]
+            elif key == "additionalItems":
+                cleaned["items"] = self.clean(held, depth + 1, inlined)
+            elif key == "additionalProperties" and "patternProperties" in schema:
+                self._loosened[key] = None
             elif key in _ONE:
                 cleaned[key] = self.clean(held, depth + 1, inlined)
             elif key == "$ref" and isinstance(held, str):
-                cleaned[key] = _renamed(held)
+                cleaned[key] = renamed(held)
             elif key == "format":
                 known = _TEXT_FORMATS if "string" in kinds or not kinds else _NUMBER_FORMATS
                 if isinstance(held, str) and held in known:
                     cleaned[key] = held
                 elif held is not None:
+                    self._loosened["format"] = None
                     notes.append(f"format: {held}")
             elif key not in ("const", "enum", "nullable", "exclusiveMinimum", "exclusiveMaximum"):
                 cleaned[key] = held
         for bound in _BOUNDS:
-            _bound(bound, schema, kinds, cleaned, notes)
+            if _bound(bound, schema, kinds, cleaned, notes):
+                self._loosened[bound[1]] = None
         nullable = schema.get("nullable") is True and "null" not in kinds
-        if "const" in schema:
-            _values([schema["const"]], kinds, cleaned, notes)
-        elif isinstance(schema.get("enum"), list):
-            nullable = _values(schema["enum"], kinds, cleaned, notes) or nullable
+        values = [schema["const"]] if "const" in schema else schema.get("enum")
+        if isinstance(values, list):
+            null = _values(values, kinds, cleaned, notes)
+            nullable = nullable or (null and "const" not in schema)
+            if "enum" not in cleaned and any(value is not None for value in values):
+                self._loosened["enum"] = None
+        self._require(schema, cleaned)
         if notes:
             told = cleaned.get("description")
             note = f"({', '.join(notes)})"
             cleaned["description"] = f"{told} {note}" if isinstance(told, str) and told else note
         return _or_null(cleaned) if nullable else cleaned
 
-    def _merged(self, schema: Object, depth: int, inlined: frozenset[str]) -> tuple[Object, frozenset[str]]:
-        """`allOf`, which is not known, put into one: properties and requirements join, of all else the last holds."""
-        branches = schema.get("allOf")
-        if depth > MAX_DEPTH or not isinstance(branches, list):
-            return schema, inlined
-        rest = {key: held for key, held in schema.items() if key != "allOf"}
-        if len(branches) == 1 and isinstance(branches[0], dict):
-            return self._merged(_joined([branches[0], rest]), depth + 1, inlined)
-        found: list[Object] = []
-        followed = inlined
-        for branch in branches:
-            if not isinstance(branch, dict):
-                return schema, inlined
-            whole, followed = self._merged(branch, depth + 1, followed)
-            reference = whole.get("$ref")
-            if isinstance(reference, str):
-                target = self._target(reference)
-                if target is None or reference in followed or self._follows <= 0:
-                    return schema, inlined
-                self._follows -= 1
-                target, followed = self._merged(target, depth + 1, followed | {reference})
-                whole = _joined([target, {key: held for key, held in whole.items() if key != "$ref"}])
-            found.append(whole)
-        return _joined([*found, rest]), followed
-
-    def _target(self, reference: str) -> Object | None:
-        """What a reference inside this schema points to; None where that is nothing, or another reference in a circle."""
-        for _ in range(8):
-            if reference != "#" and not reference.startswith("#/"):
-                return None
-            held: Any = self._root
-            for word in _renamed(reference).split("/")[1:]:
-                name = unquote(word).replace("~1", "/").replace("~0", "~")
-                if isinstance(held, dict):
-                    held = held.get(name)
-                elif isinstance(held, list) and name.isdecimal() and int(name) < len(held):
-                    held = held[int(name)]
-                else:
-                    return None
-            if not isinstance(held, dict):
-                return None
-            if held.keys() != {"$ref"} or not isinstance(held["$ref"], str):
-                return held
-            reference = held["$ref"]
-        return None
-
-
-def _renamed(reference: str) -> str:
-    return "#/$defs/" + reference[14:] if reference.startswith("#/definitions/") else reference
-
-
-def _joined(schemas: list[Object]) -> Object:
-    joined: Object = {}
-    for schema in schemas:
-        for key, held in schema.items():
-            before = joined.get(key)
-            if key in _NAMED and isinstance(before, dict) and isinstance(held, dict):
-                joined[key] = {**before, **held}
-            elif key == "required" and isinstance(before, list) and isinstance(held, list):
-                joined[key] = [*before, *(name for name in held if name not in before)]
-            else:
-                joined[key] = held
-    return joined
+    def _require(self, schema: Object, cleaned: Object) -> None:
+        """`required` without properties that lead back to themselves, which Google takes as optional ones only; with those
+        that say `required: true` of themselves, as draft 3 did."""
+        properties = schema.get("properties")
+        if not isinstance(properties, dict):
+            return
+        told = schema.get("required")
+        required = list(told) if isinstance(told, list) else []
+        for name, item in properties.items():
+            if isinstance(item, dict) and isinstance(item.get("required"), bool):
+                cleaned["properties"][name].pop("required", None)
+                if item["required"] and name not in required:
+                    required.append(name)
+        if required:
+            for name in [name for name in required if isinstance(name, str)]:
+                held = cleaned["properties"].get(name)
+                if any(self._references.is_circular(reference) for reference in references_in(held)):
+                    self._loosened["required"] = None
+                    required.remove(name)
+        if required:
+            cleaned["required"] = required
+        elif isinstance(told, list):
+            cleaned.pop("required", None)
 
 
 def _kinds(schema: Object) -> frozenset[str]:
@@ -192,19 +185,22 @@ def _kinds(schema: Object) -> frozenset[str]:
 
 def _bound(
     bound: tuple[str, str, int, str, Any], schema: Object, kinds: frozenset[str], into: Object, notes: list[str]
-) -> None:
+) -> bool:
+    """Writes an exclusive bound as its inclusive one; whether that is looser."""
     name, exclusive, step, word, tighter = bound
     held = schema.get(exclusive)
     if held is True:  # draft 4: the bound beside it is meant without itself
         held = schema.get(name)
     if isinstance(held, bool) or not isinstance(held, int | float):
-        return
-    if "integer" in kinds and "number" not in kinds and held == int(held):
+        return False
+    whole = "integer" in kinds and "number" not in kinds and held == int(held)
+    if whole:
         held = int(held) + step
     else:
         notes.append(f"{word} than {encode_text(held)}")
     also = into.get(name)
     into[name] = tighter(held, also) if isinstance(also, int | float) and not isinstance(also, bool) else held
+    return not whole
 
 
 def _values(values: list[Any], kinds: frozenset[str], into: Object, notes: list[str]) -> bool:

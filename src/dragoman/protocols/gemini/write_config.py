@@ -4,6 +4,7 @@ from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, FunctionTool, Losses, OutputFormat, Reasoning, Request, Sampling
 from dragoman.protocols.gemini.clean_schema import clean
 from dragoman.protocols.gemini.fields import Object
+from dragoman.protocols.gemini.lower_schema import lower
 from dragoman.protocols.gemini.schema import enum_schema
 from dragoman.protocols.gemini.speech import write_modalities, write_speech
 
@@ -95,10 +96,14 @@ def _format(request: Request, output: OutputFormat, profile: Profile, losses: Lo
         return
     config["responseMimeType"] = "application/json"
     if schema is not None:
-        written = clean(schema)
+        loosened: dict[str, None] = {}
+        written = clean(schema, loosened) if profile.json_schemas else lower(schema, loosened)
         if output.description and "description" not in written:
             written["description"] = output.description
-        config["responseJsonSchema"] = written
+        config["responseJsonSchema" if profile.json_schemas else "responseSchema"] = written
+        if loosened:
+            why = f"Gemini's schemas do not hold to {', '.join(loosened)}"
+            losses.add("format.schema", why, harmless=True)
     if output.name:
         losses.add("format.name", "Gemini's schemas have no name", harmless=True)
 

@@ -4,6 +4,8 @@ from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, BuiltinTool, FunctionTool, Losses, Request
 from dragoman.protocols.gemini.clean_schema import clean
 from dragoman.protocols.gemini.fields import Object
+from dragoman.protocols.gemini.lower_schema import lower_parameters
+from dragoman.protocols.gemini.schema_references import KEYWORDS
 
 _BUILTINS = {
     "web_search": "googleSearch",
@@ -35,7 +37,7 @@ def write_tools(request: Request, profile: Profile, losses: Losses, body: Object
             case FunctionTool():
                 if narrowed and request.tool_choice is not None and tool.name not in request.tool_choice.allowed:
                     continue
-                declarations.append(_declaration(tool, held, losses))
+                declarations.append(_declaration(tool, held, profile, losses))
             case BuiltinTool(kind="mcp"):
                 servers = (tool.options or {}).get("mcpServers")
                 if servers is None:
@@ -74,16 +76,22 @@ def write_tools(request: Request, profile: Profile, losses: Losses, body: Object
         losses.add("parallel_tool_calls", "Gemini can't be kept from calling several functions at once")
 
 
-def _declaration(tool: FunctionTool, held: bool, losses: Losses) -> Object:
+def _declaration(tool: FunctionTool, held: bool, profile: Profile, losses: Losses) -> Object:
     """`held`: calls are held to their schemas, or there will be none."""
     written: Object = {"name": tool.name}
     if tool.description is not None:
         written["description"] = tool.description
     if tool.parameters is not None:
-        parameters = clean(tool.parameters)
-        if "type" not in parameters:
-            parameters = {"type": "object", **parameters}
-        written["parametersJsonSchema"] = parameters
+        loosened: dict[str, None] = {}
+        given = _as_object(tool.parameters)
+        if profile.json_schemas:
+            parameters = clean(given, loosened)
+            if "type" not in parameters:
+                parameters = {"type": "object", **parameters}
+            written["parametersJsonSchema"] = parameters
+        elif (lowered := lower_parameters(given, loosened)) is not None:
+            written["parameters"] = lowered
+        _tell_loosened(loosened, f"{tool.origin}.parameters", losses)
     if tool.strict and not held:
         losses.add_path(f"{tool.origin}.strict", "Gemini holds all calls to their schemas or none", harmless=True)
     for extra in tool.extras:
@@ -92,6 +100,19 @@ def _declaration(tool: FunctionTool, held: bool, losses: Losses) -> Object:
         else:
             losses.add_path(extra.path, "Gemini has no such field", harmless=extra.harmless)
     return written
+
+
+def _tell_loosened(loosened: dict[str, None], path: str, losses: Losses) -> None:
+    """The schema is looser than the caller's; what it accepts besides is for the caller to check, as ever."""
+    if loosened:
+        losses.add_path(path, f"Gemini's schemas do not hold to {', '.join(loosened)}", harmless=True)
+
+
+def _as_object(parameters: Object) -> Object:
+    """The schema of a function's arguments; some servers of tools give the bare properties."""
+    if parameters and not KEYWORDS & parameters.keys() and all(isinstance(held, dict) for held in parameters.values()):
+        return {"type": "object", "properties": parameters}
+    return parameters
 
 
 def _tell_options(tool: BuiltinTool, known: frozenset[str], losses: Losses) -> Object:
