@@ -27,12 +27,14 @@ STAMP = Stamp("dragoman-id", 1_790_000_000, "shown-model")
 MODELS = {
     "openai-chat": ("gpt-4o", "doubao-seed-1-8-251228"),
     "gemini": ("gemini-2.5-flash", "gemini-3-pro-preview"),
+    "anthropic": ("claude-3-7-sonnet-latest", "claude-opus-4-7"),
 }
 # What the caller had asked, when an answer is written.
 ASKED = {
     "openai-chat": b"""{"model": "m", "messages": [{"role": "user", "content": "Hi"}],
   "stream_options": {"include_usage": true}, "tools": [{"type": "web_search"}]}""",
     "gemini": b'{"contents":[{"parts":[{"text":"Hi"}]}]}',
+    "anthropic": b'{"model":"m","max_tokens":64,"messages":[{"role":"user","content":"Hi"}]}',
 }
 PAIRS = list(permutations(PROTOCOLS, 2))
 

@@ -11,6 +11,7 @@ from dragoman.protocols.openai_responses.routes import match_kept
 
 _GEMINI = PROTOCOLS["gemini"]
 _OPENAI = PROTOCOLS["openai-chat"]
+_ANTHROPIC = PROTOCOLS["anthropic"]
 _RESPONSES = PROTOCOLS["openai-responses"]
 _MODEL_LISTS = ("/v1/models", "/v1beta/models", "/v1alpha/models", "/v1beta/openai/models", "/models")
 
@@ -60,6 +61,8 @@ def _speaker(caller: Caller) -> WireProtocol:
         return _OPENAI
     if path.startswith(("/v1beta/", "/v1alpha/")) or ":" in path.rpartition("/")[2]:
         return _GEMINI
+    if path.startswith("/v1/messages") or b"anthropic-version" in caller.headers or b"x-api-key" in caller.headers:
+        return _ANTHROPIC
     if b"x-goog-api-key" in caller.headers or (b"key=" in caller.query and _has_key(caller.query)):
         return _GEMINI
     return _OPENAI
@@ -91,7 +94,7 @@ def _nothing_here(caller: Caller) -> NotFound | MethodNotAllowed:
         return MethodNotAllowed(f"{path} is asked with GET, not {caller.method}.", allow=("GET", "HEAD"))
     return NotFound(
         f"There is nothing at {caller.method} {path}. Try POST /v1/chat/completions, POST /v1/responses, "
-        "POST /v1beta/models/{model}:generateContent or GET /v1/models.",
+        "POST /v1/messages, POST /v1beta/models/{model}:generateContent or GET /v1/models.",
         code="unknown_url",
     )
 

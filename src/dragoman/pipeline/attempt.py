@@ -80,7 +80,8 @@ async def ask(call: Call, gateway: Gateway, step: Step, outgoing: Outgoing) -> I
     if endpoint.local:
         endpoint = await gateway.engine.endpoint(endpoint)
     credential = endpoint.next_credential()
-    request = endpoint.request(step.named, outgoing.path, outgoing.body, credential=credential)
+    passed = call.passed if step.same else ()
+    request = endpoint.request(step.named, outgoing.path, outgoing.body, credential=credential, passed=passed)
     began = perf_counter()
     try:
         response = await gateway.transport(endpoint).send(request)
@@ -176,6 +177,8 @@ def _is_true_to_form(protocol: str, body: bytes) -> bool:
         return False
     if protocol == "gemini":
         return type(error.get("code")) is int and isinstance(error.get("status"), str)
+    if protocol == "anthropic":
+        return value.get("type") == "error" and isinstance(error.get("type"), str)
     return isinstance(error.get("code"), str | None)
 
 

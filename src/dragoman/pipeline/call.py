@@ -32,6 +32,7 @@ class Call:
         "key",
         "losses",
         "model",
+        "passed",
         "peek",
         "protocol",
         "request",
@@ -65,6 +66,7 @@ class Call:
         self.inward: Inward | None = None
         self.resolved: Resolved | None = None
         self.model = ""
+        self.passed: Headers = []
         self.step: Step | None = None
         self.attempts = 0
         self.losses: list[Loss] = []

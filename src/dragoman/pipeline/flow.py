@@ -60,6 +60,9 @@ async def _read(call: Call, caller: Caller) -> None:
     assert call.protocol is not None and call.route is not None
     check_type(caller)
     call.strict = caller.headers.get(b"x-dragoman-strict", b"").lower() == b"true"
+    if call.protocol.passed_headers:
+        given = caller.headers
+        call.passed = [(name, given[name]) for name in call.protocol.passed_headers if name in given]
     call.body = await caller.body(call.snapshot.max_body, call.snapshot.body_timeout)
     call.peek = call.protocol.peek(call.body, call.route)
     call.model = call.peek.model

@@ -141,6 +141,8 @@ class WireProtocol(Interface):
     id_prefix: ClassVar[str]
     # The names of functions that its vendors take; others are changed before a request is written, and back in the answer.
     tool_names: ClassVar[re.Pattern[str]]
+    # The headers of a caller's, in lower case, that go on to a vendor of the same protocol.
+    passed_headers: ClassVar[tuple[bytes, ...]]
 
     # the caller's side
     def match(self, path: str, query: bytes) -> Route | None:

@@ -1,10 +1,11 @@
 """The protocols that Dragoman speaks. A new one is a folder and a line here."""
 
-from dragoman.protocols import gemini, openai_chat, openai_responses
+from dragoman.protocols import anthropic, gemini, openai_chat, openai_responses
 from dragoman.protocols.base import WireProtocol
 
 PROTOCOLS: dict[str, WireProtocol] = {
-    protocol.name: protocol for protocol in (openai_chat.PROTOCOL, gemini.PROTOCOL, openai_responses.PROTOCOL)
+    protocol.name: protocol
+    for protocol in (openai_chat.PROTOCOL, gemini.PROTOCOL, openai_responses.PROTOCOL, anthropic.PROTOCOL)
 }
 
 # The built-in model's server speaks Chat Completions.

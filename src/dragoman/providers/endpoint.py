@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from urllib.parse import urlsplit
@@ -75,14 +76,27 @@ class Endpoint:
         return signed
 
     def request(
-        self, protocol: str, path: str, body: bytes, *, method: bytes = b"POST", credential: int = 0
+        self,
+        protocol: str,
+        path: str,
+        body: bytes,
+        *,
+        method: bytes = b"POST",
+        credential: int = 0,
+        passed: Sequence[tuple[bytes, bytes]] = (),
     ) -> OutgoingRequest:
-        """A call of `path`, which goes behind the base URL."""
+        """A call of `path`, which goes behind the base URL. `passed` are headers of the caller's; the operator's own win."""
+        headers = self.headers(protocol, credential)
+        if passed:
+            fixed = {name for name, _ in self.extra_headers}
+            added = [header for header in passed if header[0] not in fixed]
+            told = {name for name, _ in added}
+            headers = [header for header in headers if header[0] not in told] + added
         return OutgoingRequest(
             origin=self.origin,
             method=method,
             target=self.base_path + path.encode(),
-            headers=self.headers(protocol, credential),
+            headers=headers,
             body=body,
             deadlines=self.deadlines,
         )

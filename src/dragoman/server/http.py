@@ -176,10 +176,8 @@ class CallerConnection(HttpToolsProtocol):
             # An answer is under way, and no other may be put in its middle: it is the last on this connection.
             self.cycle.keep_alive = False
             return
-        url: bytes = getattr(self, "url", b"")
-        googles = url.startswith((b"/v1beta/", b"/v1alpha/")) and not url.startswith(b"/v1beta/openai/")
-        status, headers, body = PROTOCOLS["gemini" if googles else "openai-chat"].write_error(error, None)
-        found = request_id()
+        found = error.request_id = request_id()
+        status, headers, body = PROTOCOLS[_spoken_at(getattr(self, "url", b""))].write_error(error, None)
         _log.warning(
             "a request was refused before it was understood",
             request_id=found,
@@ -206,6 +204,15 @@ class CallerConnection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _spoken_at(url: bytes) -> str:
+    """The protocol of whoever asks there, as far as the path alone tells."""
+    if url.startswith(b"/v1/messages"):
+        return "anthropic"
+    if url.startswith((b"/v1beta/", b"/v1alpha/")) and not url.startswith(b"/v1beta/openai/"):
+        return "gemini"
+    return "openai-chat"
 
 
 def answer_at_once(cycle: Any, status: int, headers: Headers, body: bytes) -> bool:

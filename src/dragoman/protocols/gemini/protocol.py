@@ -25,6 +25,7 @@ class Gemini:
     id_prefix: ClassVar[str] = ""
     # Docstring of FunctionDeclaration, google-genai 3.4.0; Vertex allows 64 characters.
     tool_names: ClassVar[re.Pattern[str]] = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
+    passed_headers: ClassVar[tuple[bytes, ...]] = ()
 
     def match(self, path: str, query: bytes) -> Route | None:
         return routes.match(path, query)

@@ -39,6 +39,7 @@ class OpenAIResponses:
     spelling: ClassVar[Spelling] = SPELLING
     id_prefix: ClassVar[str] = PREFIX
     tool_names: ClassVar[re.Pattern[str]] = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+    passed_headers: ClassVar[tuple[bytes, ...]] = ()
 
     def match(self, path: str, query: bytes) -> Route | None:
         return routes.match(path, query)

@@ -1,0 +1,359 @@
+"""Events as Anthropic's stream: `message_start`, then one content block after the other (`content_block_start`, its deltas,
+`content_block_stop`), `message_delta` with the reason and the counts, `message_stop`.
+
+One block is open at a time and their indexes are dense: the clients append to the block they saw begin. Everything around a
+delta is the same for the whole block, so it is encoded once.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from dragoman.ir import (
+    Blocked,
+    Citation,
+    CitationAdded,
+    DragomanError,
+    Event,
+    ExtrasAdded,
+    Failed,
+    Finish,
+    Finished,
+    LogprobsDelta,
+    Losses,
+    PartAdded,
+    RefusalDelta,
+    Signature,
+    Started,
+    TextDelta,
+    Thought,
+    ThoughtDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    Usage,
+    UsageReported,
+)
+from dragoman.protocols.anthropic import deeds, proofs
+from dragoman.protocols.anthropic.citations import write_citation
+from dragoman.protocols.anthropic.errors import event_of
+from dragoman.protocols.anthropic.finish import write_finish
+from dragoman.protocols.anthropic.spelling import SPELLING
+from dragoman.protocols.anthropic.usage import write_usage
+from dragoman.protocols.anthropic.write_messages import minted_id
+from dragoman.protocols.anthropic.write_response import NO_PLACE, write_part, write_seal, write_thought
+from dragoman.protocols.base import Stamp
+from dragoman.wire.json import NotJson, decode, encode
+
+Json = dict[str, Any]
+_encode_text = msgspec.json.Encoder().encode
+_END = b"}}\n\n"
+_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+_TEXT: Json = {"type": "text", "text": ""}
+_THINKING: Json = {"type": "thinking", "thinking": "", "signature": ""}
+
+
+class _Call:
+    """A call whose block waits until the one before it is whole."""
+
+    __slots__ = ("block", "pieces", "seal")
+
+    def __init__(self, block: Json, seal: Signature | None) -> None:
+        self.block = block
+        self.seal = seal
+        self.pieces: list[str] = []
+
+
+class AnthropicStreamWriter:
+    """Events in, bytes out; whatever the order, the bytes joined are a valid stream."""
+
+    content_type = b"text/event-stream; charset=utf-8"
+    __slots__ = (
+        "_before",
+        "_begun",
+        "_block",
+        "_calls",
+        "_cited",
+        "_closed",
+        "_finish",
+        "_ids",
+        "_index",
+        "_kind",
+        "_pieces",
+        "_proof",
+        "_stamp",
+        "_tier",
+        "_told",
+        "_usage",
+        "_waiting",
+        "losses",
+    )
+
+    def __init__(self, stamp: Stamp) -> None:
+        self.losses = Losses(SPELLING)
+        self._stamp = stamp
+        self._ids = deeds.Ids(stamp.id)
+        self._index = -1
+        self._kind = ""  # of the open block: text, thinking or tool_use; "" where none is open
+        self._before = b""  # what goes before a delta of the open block
+        self._block = -1  # the call of the open block
+        self._pieces: list[str] = []  # its arguments so far
+        self._calls = 0
+        self._told: set[int] = set()  # calls whose block has begun
+        self._waiting: dict[int, _Call] = {}
+        self._proof: Signature | None = None  # of the open thinking block
+        self._cited = False  # whether the open text block has citations: no more text may follow in it
+        self._finish: Finish | None = None
+        self._usage: Usage | None = None
+        self._tier: str | None = None
+        self._begun = False
+        self._closed = False
+
+    def write(self, events: Sequence[Event]) -> bytes:
+        if self._closed:
+            return b""
+        out: list[bytes] = []
+        for event in events:
+            if type(event) is TextDelta and self._kind == "text" and event.signature is None and not self._cited:
+                if event.text and event.index == 0 and self._finish is None:
+                    out += (self._before, _encode_text(event.text), _END)
+                continue
+            self._write(event, out)
+        return b"".join(out)
+
+    def end(self) -> bytes:
+        if self._closed:
+            return b""
+        out: list[bytes] = []
+        self._begin(out)
+        self._flush(out)
+        self._closed = True
+        told: Json = {
+            "type": "message_delta",
+            "delta": write_finish(self._finish, called=self._calls > 0),
+            "usage": write_usage(self._usage),
+        }
+        if self._tier is not None:
+            told["usage"]["service_tier"] = self._tier
+        out += (b"event: message_delta\ndata: ", encode(told), b"\n\n", _STOP)
+        return b"".join(out)
+
+    def fail(self, error: DragomanError) -> bytes:
+        if self._closed:
+            return b""
+        self._closed = True
+        return event_of(error)
+
+    def _write(self, event: Event, out: list[bytes]) -> None:
+        if self._closed:
+            return
+        match event:
+            case UsageReported(usage=usage):
+                self._usage = usage
+                return
+            case Started():
+                self._tier = "standard" if event.service_tier == "default" else event.service_tier
+                self._begin(out)
+                return
+            case Blocked(block=why):
+                self._finish = Finish("content_filter", native=why.native or why.reason, message=why.message)
+                return
+            case Failed():
+                out.append(self.fail(event.error))
+                return
+        if event.index != 0:
+            self.losses.add_path(f"content ({event.index})", "Messages has one answer.")
+            return
+        if self._finish is not None:
+            if isinstance(event, Finished | ExtrasAdded):
+                self._extras(event)
+            return
+        self._begin(out)
+        match event:
+            case TextDelta():
+                self._text(event.text, event.signature, out)
+            case RefusalDelta():
+                self._text(event.text, None, out)
+            case ThoughtDelta():
+                self._thought(event, out)
+            case ToolCallStarted():
+                self._call(event, out)
+            case ToolCallDelta():
+                self._arguments(event, out)
+            case PartAdded():
+                block = write_part(event.part, self._ids, self.losses, f"content.{self._index + 1}")
+                if block is not None:
+                    self._flush(out)
+                    self._whole(block, out)
+            case CitationAdded():
+                self._citation(event.citation, out)
+            case LogprobsDelta():
+                self.losses.add_path("logprobs", "Messages has no log probabilities.")
+            case ExtrasAdded():
+                self._extras(event)
+            case Finished():
+                self._flush(out)
+                self._finish = event.finish
+
+    def _extras(self, event: ExtrasAdded | Finished) -> None:
+        if isinstance(event, ExtrasAdded):
+            for extra in event.extras:
+                self.losses.add_path(extra.path, NO_PLACE, harmless=extra.harmless)
+
+    def _begin(self, out: list[bytes]) -> None:
+        if self._begun:
+            return
+        self._begun = True
+        message: Json = {
+            "id": self._stamp.id,
+            "type": "message",
+            "role": "assistant",
+            "model": self._stamp.model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": write_usage(self._usage),
+        }
+        out += (b"event: message_start\ndata: ", encode({"type": "message_start", "message": message}), b"\n\n")
+
+    # --- blocks
+
+    def _open(self, kind: str, block: Json, delta: str, out: list[bytes]) -> None:
+        """Begins a block, whose deltas are of the type and with the member that `delta` names."""
+        self._index += 1
+        self._kind = kind
+        self._cited = False
+        self._before = (
+            b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":%s:'
+            % (self._index, delta.encode())
+        )
+        self._start(block, out)
+
+    def _start(self, block: Json, out: list[bytes]) -> None:
+        out.append(
+            b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":%b}\n\n'
+            % (self._index, encode(block))
+        )
+
+    def _close(self, out: list[bytes]) -> None:
+        if not self._kind:
+            return
+        if self._kind == "thinking":
+            proof = encode(proofs.write_proof(self._proof))
+            out.append(
+                b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
+                b'"delta":{"type":"signature_delta","signature":%b}}\n\n' % (self._index, proof)
+            )
+            self._proof = None
+        elif self._kind == "tool_use" and not any(self._pieces):
+            out += (self._before, b'""', _END)  # a call without arguments is told so
+        self._kind = ""
+        self._block = -1
+        out.append(b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n' % self._index)
+
+    def _whole(self, block: Json, out: list[bytes]) -> None:
+        """A block that comes at once. What a vendor's tool was asked comes as a delta, as the clients expect it."""
+        kind = block.get("type")
+        if kind == "server_tool_use":
+            asked = encode(block["input"]).decode()
+            self._open("tool_use", {**block, "input": {}}, '"input_json_delta","partial_json"', out)
+            self._pieces = [asked]
+            out += (self._before, _encode_text(asked), _END)
+            self._close(out)
+            return
+        self._index += 1
+        self._start(block, out)
+        self._kind = "whole"
+        self._close(out)
+
+    def _flush(self, out: list[bytes]) -> None:
+        """Ends the open block, and tells the calls that waited for its end."""
+        self._close(out)
+        for call, held in list(self._waiting.items()):
+            del self._waiting[call]
+            self._tell(call, held, out)
+            self._close(out)
+
+    # --- what goes into them
+
+    def _text(self, text: str, signature: Signature | None, out: list[bytes]) -> None:
+        foreign = signature if signature is not None and signature.maker != "anthropic" else None
+        if foreign is not None and text:
+            self._flush(out)
+            self._whole(write_seal(foreign), out)
+        if text:
+            if self._kind != "text" or self._cited:
+                self._flush(out)
+                self._open("text", _TEXT, '"text_delta","text"', out)
+            out += (self._before, _encode_text(text), _END)
+        elif foreign is not None:
+            # The text that it signs is told already; behind all else the seal is known to be the text's before it.
+            self._flush(out)
+            self._whole(write_seal(foreign), out)
+
+    def _thought(self, event: ThoughtDelta, out: list[bytes]) -> None:
+        signature = event.signature
+        if event.redacted is not None or (signature is not None and signature.id == proofs.REDACTED):
+            self._flush(out)
+            self._whole(write_thought(Thought(event.text, signature, event.redacted)), out)
+            return
+        if self._kind != "thinking":
+            if not event.text and signature is None:
+                return
+            self._flush(out)
+            self._open("thinking", _THINKING, '"thinking_delta","thinking"', out)
+        if event.text:
+            out += (self._before, _encode_text(event.text), _END)
+        if signature is not None:
+            self._proof = signature
+            self._close(out)
+
+    def _call(self, event: ToolCallStarted, out: list[bytes]) -> None:
+        id = event.id or minted_id(f"{self._stamp.id}.{self._calls}")
+        self._calls += 1
+        held = _Call({"type": "tool_use", "id": id, "name": event.name, "input": {}}, event.signature)
+        if self._kind == "tool_use" and not self._is_whole():
+            self._waiting[event.call] = held
+            return
+        self._flush(out)
+        self._tell(event.call, held, out)
+
+    def _is_whole(self) -> bool:
+        try:
+            return type(decode("".join(self._pieces).encode("utf-8", "surrogatepass"))) is dict
+        except NotJson:
+            return False
+
+    def _tell(self, call: int, held: _Call, out: list[bytes]) -> None:
+        if held.seal is not None:
+            self._whole(write_seal(held.seal), out)
+        self._open("tool_use", held.block, '"input_json_delta","partial_json"', out)
+        self._block = call
+        self._told.add(call)
+        self._pieces = []
+        for piece in held.pieces:
+            self._piece(piece, out)
+
+    def _arguments(self, event: ToolCallDelta, out: list[bytes]) -> None:
+        if not event.arguments:
+            return
+        if event.call == self._block:
+            self._piece(event.arguments, out)
+        elif event.call in self._waiting:
+            self._waiting[event.call].pieces.append(event.arguments)
+        else:
+            self.losses.add_path(f"content.{self._index}.input", "Arguments came for a call that was told already.")
+
+    def _piece(self, piece: str, out: list[bytes]) -> None:
+        self._pieces.append(piece)
+        out += (self._before, _encode_text(piece), _END)
+
+    def _citation(self, citation: Citation, out: list[bytes]) -> None:
+        if self._kind != "text":
+            self.losses.add_path(f"content.{self._index}.citations", "A citation came when its text was told already.")
+            return
+        self._cited = True
+        out.append(
+            b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
+            b'"delta":{"type":"citations_delta","citation":%b}}\n\n' % (self._index, encode(write_citation(citation)))
+        )

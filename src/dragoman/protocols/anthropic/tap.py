@@ -1,0 +1,80 @@
+"""Watches a same-protocol stream go by: its events pass as they came, and what metering needs is read from the side."""
+
+from typing import Any
+
+from dragoman.ir import DragomanError, Usage
+from dragoman.protocols.anthropic.errors import event_of, refusal_of
+from dragoman.protocols.anthropic.usage import merged, read_usage
+from dragoman.wire.json import NotJson, decode
+from dragoman.wire.sse import EventSplitter, payload
+
+# An event begins so, and what comes between the first and the last of these is nobody's business here.
+_PLAIN = (b"event: content_block", b"event: ping")
+
+
+class AnthropicTap:
+    __slots__ = ("_counts", "_splitter", "failed", "finished", "started", "usage")
+
+    def __init__(self) -> None:
+        self._splitter = EventSplitter()
+        self._counts: Any = None
+        self.usage: Usage | None = None
+        self.finished = False
+        self.failed: DragomanError | None = None
+        self.started = False
+
+    def feed(self, data: bytes) -> bytes:
+        events = self._splitter.feed(data)
+        for event in events:
+            if event.startswith(_PLAIN):
+                self.started = True
+            else:
+                self._look(payload(event))
+        return b"".join(events)
+
+    def end(self) -> bytes:
+        """The vendor closed the stream: an event without its blank line is whole if it is JSON."""
+        rest = self._splitter.pending
+        event = rest.rstrip(b"\r\n") + b"\n\n"
+        body = payload(event).strip()
+        if not body:
+            return b""
+        try:
+            decode(body)
+        except NotJson:
+            return b""  # cut off; what follows must not be glued to it
+        self._look(body)
+        return event
+
+    def fail(self, error: DragomanError) -> bytes:
+        return event_of(error)
+
+    def _look(self, body: bytes) -> None:
+        if not body:
+            return
+        try:
+            event = decode(body)
+        except NotJson:
+            return  # the caller's own reader will say what it thinks of it
+        if type(event) is not dict:
+            return
+        kind = event.get("type")
+        if kind == "message_start":
+            message = event.get("message")
+            self._count(message.get("usage") if type(message) is dict else None)
+        elif kind == "message_delta":
+            self.started = True
+            self._count(event.get("usage"))
+            delta = event.get("delta")
+            if type(delta) is dict and delta.get("stop_reason"):
+                self.finished = True
+        elif kind == "message_stop":
+            self.finished = True
+        elif kind == "error" or (kind is None and event.get("error")):
+            self.failed = refusal_of(event, 200)
+        elif kind == "content_block_start":
+            self.started = True
+
+    def _count(self, usage: Any) -> None:
+        self._counts = merged(self._counts, usage)
+        self.usage = read_usage(self._counts)
