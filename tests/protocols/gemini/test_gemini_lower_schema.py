@@ -29,9 +29,15 @@ PROTO = frozenset(
         ({"type": "string", "title": "T", "$comment": "c", "examples": ["a"], "default": "a"}, {"type": "STRING"}),
         ({"const": "a"}, {"type": "STRING", "enum": ["a"]}),
         ({"type": "integer", "const": 3}, {"type": "INTEGER", "description": "(allowed: 3)"}),
-        ({"type": "integer", "enum": [1, 2], "description": "d"}, {"type": "INTEGER", "description": "d (allowed: 1, 2)"}),
+        (
+            {"type": "integer", "enum": [1, 2], "description": "d"},
+            {"type": "INTEGER", "description": "d (allowed: 1, 2)"},
+        ),
         ({"enum": ["a", None]}, {"type": "STRING", "enum": ["a"], "nullable": True}),
-        ({"enum": ["a", 1]}, {"anyOf": [{"type": "STRING", "enum": ["a"]}, {"type": "NUMBER", "description": "(allowed: 1)"}]}),
+        (
+            {"enum": ["a", 1]},
+            {"anyOf": [{"type": "STRING", "enum": ["a"]}, {"type": "NUMBER", "description": "(allowed: 1)"}]},
+        ),
         ({"type": ["string", "null"]}, {"type": "STRING", "nullable": True}),
         ({"type": ["string", "integer"]}, {"anyOf": [{"type": "STRING"}, {"type": "INTEGER"}]}),
         ({"type": "null"}, {"type": "NULL"}),
@@ -40,38 +46,74 @@ PROTO = frozenset(
             {"type": "STRING", "nullable": True, "description": "d"},
         ),
         (
-            {"oneOf": [{"required": ["a"]}, {"required": ["b"]}], "type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}},
+            {
+                "oneOf": [{"required": ["a"]}, {"required": ["b"]}],
+                "type": "object",
+                "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+            },
             {
                 "anyOf": [
-                    {"type": "OBJECT", "properties": {"a": {"type": "STRING"}, "b": {"type": "STRING"}}, "required": ["a"]},
-                    {"type": "OBJECT", "properties": {"a": {"type": "STRING"}, "b": {"type": "STRING"}}, "required": ["b"]},
+                    {
+                        "type": "OBJECT",
+                        "properties": {"a": {"type": "STRING"}, "b": {"type": "STRING"}},
+                        "required": ["a"],
+                    },
+                    {
+                        "type": "OBJECT",
+                        "properties": {"a": {"type": "STRING"}, "b": {"type": "STRING"}},
+                        "required": ["b"],
+                    },
                 ]
             },
         ),
-        ({"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 9}, {"type": "INTEGER", "minimum": 1, "maximum": 8}),
-        ({"type": "number", "exclusiveMinimum": 0}, {"type": "NUMBER", "minimum": 0, "description": "(greater than 0)"}),
+        (
+            {"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 9},
+            {"type": "INTEGER", "minimum": 1, "maximum": 8},
+        ),
+        (
+            {"type": "number", "exclusiveMinimum": 0},
+            {"type": "NUMBER", "minimum": 0, "description": "(greater than 0)"},
+        ),
         ({"type": "number", "multipleOf": 5}, {"type": "NUMBER", "description": "(multipleOf: 5)"}),
         ({"type": "string", "format": "date-time"}, {"type": "STRING", "format": "date-time"}),
         ({"type": "string", "format": "uuid"}, {"type": "STRING", "description": "(format: uuid)"}),
         ({"type": "array"}, {"type": "ARRAY", "items": {}}),
-        ({"type": "array", "items": {"type": "string"}, "uniqueItems": True}, {"type": "ARRAY", "items": {"type": "STRING"}, "description": "(no item twice)"}),
+        (
+            {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+            {"type": "ARRAY", "items": {"type": "STRING"}, "description": "(no item twice)"},
+        ),
         (
             {"type": "array", "prefixItems": [{"type": "string"}, {"type": "number"}], "items": False},
             {"type": "ARRAY", "items": {"anyOf": [{"type": "STRING"}, {"type": "NUMBER"}]}, "maxItems": 2},
         ),
         ({"type": "object", "properties": {}, "additionalProperties": False}, {"type": "OBJECT"}),
-        ({"type": "object", "properties": {"a": True, "b": False}, "required": ["a", "b", "c"]}, {"type": "OBJECT", "properties": {"a": {}}, "required": ["a"]}),
-        ({"type": "object", "properties": {"a": {"type": "string", "required": True}}}, {"type": "OBJECT", "properties": {"a": {"type": "STRING"}}, "required": ["a"]}),
         (
-            {"$ref": "#/$defs/a~1b%20c", "description": "mine", "$defs": {"a/b c": {"type": "string", "description": "its"}}},
+            {"type": "object", "properties": {"a": True, "b": False}, "required": ["a", "b", "c"]},
+            {"type": "OBJECT", "properties": {"a": {}}, "required": ["a"]},
+        ),
+        (
+            {"type": "object", "properties": {"a": {"type": "string", "required": True}}},
+            {"type": "OBJECT", "properties": {"a": {"type": "STRING"}}, "required": ["a"]},
+        ),
+        (
+            {
+                "$ref": "#/$defs/a~1b%20c",
+                "description": "mine",
+                "$defs": {"a/b c": {"type": "string", "description": "its"}},
+            },
             {"type": "STRING", "description": "mine"},
         ),
         (
-            {"allOf": [{"type": "object", "properties": {"a": {"type": "string"}}}, {"properties": {"b": {"type": "string"}}, "required": ["b"]}]},
+            {
+                "allOf": [
+                    {"type": "object", "properties": {"a": {"type": "string"}}},
+                    {"properties": {"b": {"type": "string"}}, "required": ["b"]},
+                ]
+            },
             {"type": "OBJECT", "properties": {"a": {"type": "STRING"}, "b": {"type": "STRING"}}, "required": ["b"]},
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_written(schema: Any, written: Any) -> None:
     assert lower(schema, {}) == written
 

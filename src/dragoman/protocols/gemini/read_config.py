@@ -21,6 +21,7 @@ from dragoman.protocols.gemini.fields import (
     texts,
 )
 from dragoman.protocols.gemini.schema import json_schema
+from dragoman.protocols.gemini.shapes import CONFIG, check
 
 # Nobody else's; a hint (True) changes no answer's content.
 _GEMINIS = {
@@ -78,6 +79,7 @@ class Config:
         self.modalities = () if modalities is None else _modalities(modalities, f"{path}.responseModalities")
         for name, held in config.items():
             if name in _GEMINIS and held not in EMPTY:
+                check(held, CONFIG[name], below(path, name))
                 whole = f"generationConfig.{name}"
                 self.extras.append(Extra("gemini", whole, camel_deep(held), below(path, name), _GEMINIS[name]))
 

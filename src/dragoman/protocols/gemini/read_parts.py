@@ -37,6 +37,8 @@ from dragoman.protocols.gemini.fields import (
     text,
 )
 from dragoman.protocols.gemini.media import split_data_url
+from dragoman.protocols.gemini.shapes import PART as SHAPES
+from dragoman.protocols.gemini.shapes import check
 from dragoman.wire.json import encode_text, kind_of
 
 # What our own ids begin with; Gemini never sees them again.
@@ -180,6 +182,9 @@ class Turns:
 
     def _beside(self, part: dict[str, Any], path: str) -> tuple[Extra, ...]:
         """What stands beside a part's content and has no neutral word."""
+        for name in ("mediaResolution", "partMetadata"):
+            if name in part:
+                check(part[name], SHAPES[name], below(path, name))
         return tuple(
             [
                 Extra("gemini", name, camel_deep(part[name]), below(path, name), harmless=True)
@@ -193,8 +198,8 @@ class Turns:
         detail, clip = None, None
         left = part
         if "mediaResolution" in part:
-            level = part["mediaResolution"]
-            detail = _LEVELS.get(str(level.get("level", "")).upper()) if isinstance(level, dict) else None
+            check(part["mediaResolution"], SHAPES["mediaResolution"], below(path, "mediaResolution"))
+            detail = _LEVELS.get(str(part["mediaResolution"].get("level", "")).upper())
             if detail is not None:
                 left = {key: member for key, member in left.items() if key != "mediaResolution"}
         if "videoMetadata" in part:
@@ -294,6 +299,8 @@ class Turns:
                 raise invalid(inside, "inlineData or fileData is wanted")
             (kind,) = found
             media.append(self._blob(found[kind], kind, below(inside, kind)))
+        for key in ("willContinue", "scheduling"):
+            check(response.get(key), SHAPES[key], below(path, key))
         extras = [
             Extra("gemini", f"functionResponse.{key}", response[key], below(path, key))
             for key in ("willContinue", "scheduling")

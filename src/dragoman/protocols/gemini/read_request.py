@@ -13,6 +13,7 @@ from dragoman.protocols.gemini.read_config import Config
 from dragoman.protocols.gemini.read_parts import Turns
 from dragoman.protocols.gemini.read_system import read_system
 from dragoman.protocols.gemini.read_tools import read_tool_config, read_tools
+from dragoman.protocols.gemini.shapes import REQUEST, check
 from dragoman.wire.json import decode_object
 
 # Nobody else's; a hint (True) changes no answer's content.
@@ -82,6 +83,7 @@ def read_request(body: bytes, route: Route) -> Request:
             case "generateContentRequest":
                 unknown.append(Extra("", name, held, at))
             case _ if held not in EMPTY:
+                check(held, REQUEST[name], at)
                 kept = held if name == "labels" else camel_deep(held)
                 extras.append(Extra("gemini", name, kept, at, _GEMINIS[name]))
     if route.model is None:

@@ -19,6 +19,8 @@ def read_system(value: Any, path: str, unknown: list[Extra]) -> tuple[Text, ...]
         items, inside = value, path
     else:
         content = members(value, CONTENT | PART, path, unknown)
+        if "role" in content:
+            text(content["role"], below(path, "role"))
         if "parts" in content:
             items, inside = array(content["parts"], below(path, "parts")), below(path, "parts")
         elif "text" in content:

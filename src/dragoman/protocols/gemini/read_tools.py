@@ -8,6 +8,7 @@ from dragoman.protocols.gemini.fields import (
     Object,
     array,
     below,
+    boolean,
     camel_deep,
     choice,
     invalid,
@@ -17,6 +18,7 @@ from dragoman.protocols.gemini.fields import (
     texts,
 )
 from dragoman.protocols.gemini.schema import json_schema
+from dragoman.protocols.gemini.shapes import TOOL_CONFIG, TOOLS, check
 
 # Gemini's name of each tool that the vendor runs, and the neutral one.
 BUILTINS = {
@@ -57,12 +59,14 @@ def read_tools(value: Any, path: str, unknown: list[Extra]) -> tuple[Tool, ...]:
     tools: list[Tool] = []
     for number, item in enumerate(array(value, path)):
         at = f"{path}[{number}]"
-        if item.__class__ is dict and isinstance(item.get("type"), str):
+        if item.__class__ is dict and item.get("type") is not None:
             tools.append(read_openai_shape(item, at, unknown))
             continue
         tool = members(item, _TOOL, at, unknown, empty_speaks=True)
         for name, held in tool.items():
             inside = below(at, name)
+            if name in TOOLS:
+                check(held, TOOLS[name], inside)
             if name == "functionDeclarations":
                 declared = array(held, inside)
                 tools += [_declaration(one, f"{inside}[{n}]", unknown) for n, one in enumerate(declared)]
@@ -77,7 +81,7 @@ def read_tools(value: Any, path: str, unknown: list[Extra]) -> tuple[Tool, ...]:
 
 def read_openai_shape(item: Object, path: str, unknown: list[Extra]) -> Tool:
     """`{"type": "function", "function": {…}}`, which Google's parser refuses (400 Unknown name "type" at 'tools[0]')."""
-    kind = item["type"]
+    kind = text(item["type"], below(path, "type"))
     if kind != "function":
         if kind in ALIASES:
             return BuiltinTool(ALIASES[kind], None, path)
@@ -97,7 +101,7 @@ def read_openai_shape(item: Object, path: str, unknown: list[Extra]) -> Tool:
         name=name,
         description=None if description is None else text(description, below(inside, "description")),
         parameters=None if parameters is None else plain_object(parameters, below(inside, "parameters")),
-        strict=strict if isinstance(strict, bool) else None,
+        strict=None if strict is None else boolean(strict, below(inside, "strict")),
         origin=inside,
     )
 
@@ -115,6 +119,10 @@ def _declaration(value: Any, path: str, unknown: list[Extra]) -> FunctionTool:
     elif "parameters" in told:
         parameters = json_schema(told["parameters"], below(path, "parameters"))
     description = told.get("description")
+    if "response" in told:
+        json_schema(told["response"], below(path, "response"))
+    check(told.get("responseJsonSchema"), "any", below(path, "responseJsonSchema"))
+    check(told.get("behavior"), "word", below(path, "behavior"))
     extras = [
         Extra("gemini", name_, told[name_], below(path, name_), harmless=True)
         for name_ in ("response", "responseJsonSchema", "behavior")
@@ -131,6 +139,8 @@ def _declaration(value: Any, path: str, unknown: list[Extra]) -> FunctionTool:
 
 def read_tool_config(value: Any, path: str, unknown: list[Extra]) -> tuple[ToolChoice | None, list[Extra]]:
     config = members(value, _CONFIG, path, unknown)
+    for name in ("retrievalConfig", "includeServerSideToolInvocations"):
+        check(config.get(name), TOOL_CONFIG[name], below(path, name))
     extras = [
         Extra("gemini", f"toolConfig.{name}", camel_deep(config[name]), below(path, name))
         for name in ("retrievalConfig", "includeServerSideToolInvocations")
@@ -141,6 +151,7 @@ def read_tool_config(value: Any, path: str, unknown: list[Extra]) -> tuple[ToolC
     inside = below(path, "functionCallingConfig")
     calling = members(config["functionCallingConfig"], _CALLING, inside, unknown)
     if "streamFunctionCallArguments" in calling:
+        boolean(calling["streamFunctionCallArguments"], below(inside, "streamFunctionCallArguments"))
         extras.append(
             Extra(
                 "gemini",

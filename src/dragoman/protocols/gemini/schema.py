@@ -6,7 +6,18 @@ Positions of schemas are walked, never keys by name: a property may well be call
 
 from typing import Any
 
-from dragoman.protocols.gemini.fields import Object, boolean, camel, integer, invalid, plain_object
+from dragoman.protocols.gemini.fields import (
+    Object,
+    array,
+    boolean,
+    camel,
+    integer,
+    invalid,
+    number,
+    plain_object,
+    text,
+    texts,
+)
 
 # Numbers of proto's enum Type.
 _TYPES = ("", "string", "number", "integer", "boolean", "array", "object", "null")
@@ -14,6 +25,8 @@ _WHOLE = frozenset({"maxItems", "minItems", "maxLength", "minLength", "maxProper
 _ONE = frozenset({"items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"})
 _MANY = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _NAMED = frozenset({"properties", "$defs", "definitions", "defs", "patternProperties"})
+_TEXTS = frozenset({"title", "description", "format", "pattern"})
+_NUMBERS = frozenset({"minimum", "maximum"})
 MAX_DEPTH = 64
 
 
@@ -46,13 +59,21 @@ def json_schema(value: Any, path: str, depth: int = 0) -> Object:
             kept = "$defs" if name == "defs" else name
             read[kept] = {word: json_schema(item, f"{at}.{word}", depth + 1) for word, item in named.items()}
         elif name == "propertyOrdering":
-            continue
+            texts(held, at)
+        elif name in _TEXTS:
+            read[name] = text(held, at)
+            if name == "format" and held == "enum":
+                del read[name]
+        elif name in _NUMBERS:
+            read[name] = number(held, at)
+        elif name == "required" and not isinstance(held, bool):
+            read[name] = list(texts(held, at))
+        elif name == "enum":
+            read[name] = array(held, at)
         elif name == "example":
             read["examples"] = [held]
         elif name == "ref":
             read["$ref"] = str(held).replace("#/defs/", "#/$defs/")
-        elif name == "format" and held == "enum":
-            continue
         else:
             read[name] = held
     return _with_null(read) if nullable else read
