@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from e2e import canned
+from e2e.canned_responses import responses as canned_responses
 from e2e.gateway import Gateway, provider, running, with_local_model
 from e2e.vendor import Vendor, serving
 
@@ -21,6 +22,7 @@ models:
   via-openai: {{targets: [{{provider: openai, model: gpt-4o}}]}}
   via-reasoning: {{targets: [{{provider: openai, model: gpt-5.4}}]}}
   via-ark: {{targets: [{{provider: openai, model: doubao-seed-1-8-251228}}]}}
+  via-responses: {{targets: [{{provider: responses, model: gpt-5.4-mini}}]}}
 keys:
   - {{name: narrow, key: dgm_narrow_key_of_the_tests, models: ["via-gemini"]}}
 """
@@ -30,6 +32,7 @@ NARROW_KEY = "dgm_narrow_key_of_the_tests"
 class Vendors(NamedTuple):
     google: Vendor
     openai: Vendor
+    responses: Vendor | None = None
 
 
 @pytest.fixture(scope="session")
@@ -47,34 +50,42 @@ def demo(local_data: Path) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="session")
 def _scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Vendors]]:
-    with serving(canned.gemini) as google, serving(canned.openai) as openai:
+    with serving(canned.gemini) as google, serving(canned.openai) as openai, serving(canned_responses) as responses:
         config = RELAY.format(
             providers=provider("google", "gemini", google.base_url, "gemini-*")
             + provider("openai", "openai-chat", f"{openai.base_url}/v1", "gpt-*,doubao-*")
+            + provider("responses", "openai-responses", f"{responses.base_url}/v1", "resp-only-*")
         )
         with running(tmp_path_factory.mktemp("relay"), config=config) as gateway:
-            yield gateway, Vendors(google, openai)
+            yield gateway, Vendors(google, openai, responses)
 
 
 @pytest.fixture
 def vendors(_scripted: tuple[Gateway, Vendors]) -> Vendors:
-    """The two vendors behind `relay`, as at their start."""
-    for vendor in _scripted[1]:
+    """The vendors behind `relay`, as at their start."""
+    for vendor, usual in zip(_scripted[1], (canned.gemini, canned.openai, canned_responses), strict=True):
+        assert vendor is not None
         vendor.reset()
-        vendor.usual = canned.gemini if vendor is _scripted[1].google else canned.openai
+        vendor.usual = usual
     return _scripted[1]
 
 
 @pytest.fixture
 def relay(_scripted: tuple[Gateway, Vendors], vendors: Vendors) -> Gateway:
     """A gateway in front of a scripted Google and a scripted OpenAI. Models: gemini-*, gpt-*, doubao-*, and via-gemini,
-    via-gemini-3, via-openai, via-reasoning, via-ark."""
+    via-gemini-3, via-openai, via-reasoning, via-ark, via-responses."""
     return _scripted[0]
 
 
 @pytest.fixture
 def google(vendors: Vendors) -> Vendor:
     return vendors.google
+
+
+@pytest.fixture
+def responses_vendor(vendors: Vendors) -> Vendor:
+    assert vendors.responses is not None
+    return vendors.responses
 
 
 @pytest.fixture
