@@ -1,6 +1,16 @@
 """Gateways that the whole run shares, each started when the first test asks for it."""
 
-from e2e.fixtures import _scripted, demo, google, local_data, openai_vendor, relay, vendors
+from e2e.fixtures import _scripted, demo, google, local_data, openai_vendor, relay, responses_vendor, vendors
 from local_model import local_model_file
 
-__all__ = ["_scripted", "demo", "google", "local_data", "local_model_file", "openai_vendor", "relay", "vendors"]
+__all__ = [
+    "_scripted",
+    "demo",
+    "google",
+    "local_data",
+    "local_model_file",
+    "openai_vendor",
+    "relay",
+    "responses_vendor",
+    "vendors",
+]
