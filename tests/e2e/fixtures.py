@@ -32,7 +32,12 @@ NARROW_KEY = "dgm_narrow_key_of_the_tests"
 class Vendors(NamedTuple):
     google: Vendor
     openai: Vendor
-    responses: Vendor | None = None
+
+
+class Relayed(Vendors):
+    """Those behind `relay`; in the tuple itself are the first two."""
+
+    responses: Vendor
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +54,7 @@ def demo(local_data: Path) -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="session")
-def _scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Vendors]]:
+def _scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Relayed]]:
     with serving(canned.gemini) as google, serving(canned.openai) as openai, serving(canned_responses) as responses:
         config = RELAY.format(
             providers=provider("google", "gemini", google.base_url, "gemini-*")
@@ -57,21 +62,24 @@ def _scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gatewa
             + provider("responses", "openai-responses", f"{responses.base_url}/v1", "resp-only-*")
         )
         with running(tmp_path_factory.mktemp("relay"), config=config) as gateway:
-            yield gateway, Vendors(google, openai, responses)
+            vendors = Relayed(google, openai)
+            vendors.responses = responses
+            yield gateway, vendors
 
 
 @pytest.fixture
-def vendors(_scripted: tuple[Gateway, Vendors]) -> Vendors:
+def vendors(_scripted: tuple[Gateway, Relayed]) -> Relayed:
     """The vendors behind `relay`, as at their start."""
-    for vendor, usual in zip(_scripted[1], (canned.gemini, canned.openai, canned_responses), strict=True):
-        assert vendor is not None
+    found = _scripted[1]
+    every = (found.google, canned.gemini), (found.openai, canned.openai), (found.responses, canned_responses)
+    for vendor, usual in every:
         vendor.reset()
         vendor.usual = usual
-    return _scripted[1]
+    return found
 
 
 @pytest.fixture
-def relay(_scripted: tuple[Gateway, Vendors], vendors: Vendors) -> Gateway:
+def relay(_scripted: tuple[Gateway, Relayed], vendors: Relayed) -> Gateway:
     """A gateway in front of a scripted Google and a scripted OpenAI. Models: gemini-*, gpt-*, doubao-*, and via-gemini,
     via-gemini-3, via-openai, via-reasoning, via-ark, via-responses."""
     return _scripted[0]
@@ -83,8 +91,7 @@ def google(vendors: Vendors) -> Vendor:
 
 
 @pytest.fixture
-def responses_vendor(vendors: Vendors) -> Vendor:
-    assert vendors.responses is not None
+def responses_vendor(vendors: Relayed) -> Vendor:
     return vendors.responses
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from e2e.canned import HELLO, PIECES, PNG, THOUGHT
 from e2e.canned_responses import ENCRYPTED, responses_events
-from e2e.fixtures import Vendors
+from e2e.fixtures import Relayed
 from e2e.gateway import Gateway
 from e2e.vendor import Vendor, gemini_events, openai_events, reply, reset, stream
 
@@ -48,9 +48,8 @@ def model(backend: str) -> str:
 
 
 @pytest.fixture
-def vendor(backend: str, vendors: Vendors) -> Vendor:
-    found = dict(zip(MODELS, vendors, strict=False))[backend]
-    assert found is not None
+def vendor(backend: str, vendors: Relayed) -> Vendor:
+    found: Vendor = getattr(vendors, backend)
     return found
 
 
@@ -177,7 +176,7 @@ def test_image_in(client: openai.OpenAI, model: str, vendor: Vendor, backend: st
         assert body["input"][0]["content"] == content
 
 
-def test_image_out(client: openai.OpenAI, vendors: Vendors) -> None:
+def test_image_out(client: openai.OpenAI, vendors: Relayed) -> None:
     answer: Any = client.responses.create(model="via-gemini", input="Draw", tools=[{"type": "image_generation"}])
     drawn = [item for item in answer.output if item.type == "image_generation_call"]
     assert [item.result for item in drawn] == [PNG]
