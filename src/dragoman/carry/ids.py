@@ -24,38 +24,50 @@ def legal(id: str) -> str:
 
 
 class HistoryIds:
-    """The ids of a conversation, as its vendor gets them. `given` are those that its caller knows."""
+    """The ids of a conversation, as its vendor gets them. `used` are all of them, and those that its caller knows.
 
-    __slots__ = ("_last", "_used", "_waiting", "given")
+    The common id fits and comes once, and costs a look at a set."""
+
+    __slots__ = ("_changed", "_open", "used")
 
     def __init__(self) -> None:
-        self.given: set[str] = set()
-        self._used: set[str] = set()
-        # Calls without a result so far: (name, id as written), by the caller's id.
-        self._waiting: dict[str, deque[tuple[str, str]]] = {}
-        self._last: dict[str, str] = {}
+        self.used: set[str] = set()
+        self._open: set[str] = set()  # calls without a result so far, whose id is the caller's
+        # By the caller's id: (name, id as written) of those that wait, and the last one written.
+        self._changed: dict[str, tuple[deque[tuple[str, str]], str]] = {}
 
     def call(self, call: ToolCall, turn: int, number: int) -> str:
         given = call.id
-        if given:
-            self.given.add(given)
-            written = legal(given)
-        else:
-            written = f"{MINTED}{_hash(f'{turn}:{number}:{call.name}:{call.arguments}')}"
-        if written in self._used:
+        if given not in self.used and _fits(given):
+            self.used.add(given)
+            self._open.add(given)
+            return given
+        written = legal(given) if given else f"{MINTED}{_hash(f'{turn}:{number}:{call.name}:{call.arguments}')}"
+        if written in self.used:
             # Some servers count their calls anew in each answer; Anthropic's refuses an id that comes twice.
             written = f"call_{_hash(f'{given}:{turn}:{number}')}"
-        self._used.add(written)
-        self._last[given] = written
-        self._waiting.setdefault(given, deque()).append((call.name, written))
+        self.used.add(given)
+        self.used.add(written)
+        waiting = self._changed[given][0] if given in self._changed else deque()
+        if given in self._open:
+            self._open.remove(given)
+            waiting.append(("", given))
+        waiting.append((call.name, written))
+        self._changed[given] = (waiting, written)
         return written
 
     def result(self, result: ToolResult) -> str:
         """That of the call it answers: the first of its id that still waits; without an id, the first of its name."""
-        waiting = self._waiting.get(result.call_id)
+        id = result.call_id
+        if id in self._open:
+            self._open.remove(id)
+            return id
+        if id not in self._changed:
+            return legal(id)
+        waiting, last = self._changed[id]
         if not waiting:
-            return self._last.get(result.call_id) or legal(result.call_id)
-        if not result.call_id:
+            return last
+        if not id:
             for at, (name, written) in enumerate(waiting):
                 if name == result.name:
                     del waiting[at]

@@ -51,18 +51,23 @@ def outward(
     names = names_for(request, legal)
     ids = HistoryIds()
     messages = list(request.messages)
-    at = 0
-    while at < len(messages):
-        if messages[at].role != "assistant":
-            messages[at] = _answered(messages[at], ids)
-            at += 1
+    changed = False
+    first = -1
+    for at, message in enumerate(request.messages):
+        if message.role == "assistant":
+            first = at if first < 0 else first
             continue
-        first = at
-        while at < len(messages) and messages[at].role == "assistant":
-            at += 1
-        _run(messages, first, at, ids, recall, losses)
+        if first >= 0:
+            changed |= _run(messages, first, at, ids, recall, losses)
+            first = -1
+        answered = _answered(message, ids)
+        if answered is not message:
+            messages[at] = answered
+            changed = True
+    if first >= 0:
+        changed |= _run(messages, first, len(messages), ids, recall, losses)
     if signed_calls:
-        _sign_the_rest(messages, losses)
+        changed |= _sign_the_rest(messages, losses)
     if names is not None:
         renamed = names.at_vendor
         messages = [renamed_turn(message, renamed) for message in messages]
@@ -71,7 +76,8 @@ def outward(
             tools=renamed_tools(request.tools, renamed),
             tool_choice=renamed_choice(request.tool_choice, renamed),
         )
-    return replace(request, messages=tuple(messages)), names, ids.given
+        changed = True
+    return replace(request, messages=tuple(messages)) if changed else request, names, ids.used
 
 
 def _answered(message: Message, ids: HistoryIds) -> Message:
@@ -87,23 +93,34 @@ def _answered(message: Message, ids: HistoryIds) -> Message:
     return message if parts is None else replace(message, parts=tuple(parts))
 
 
-def _run(messages: list[Message], first: int, end: int, ids: HistoryIds, recall: Recall | None, losses: Losses) -> None:
-    """The assistant's turns that follow each other are one answer: what stood before a call may be another turn's by now."""
-    if not any(part.__class__ is ToolCall for message in messages[first:end] for part in message.parts):
-        return
+def _run(messages: list[Message], first: int, end: int, ids: HistoryIds, recall: Recall | None, losses: Losses) -> bool:
+    """The assistant's turns that follow each other are one answer: what stood before a call may be another turn's by now.
+
+    Whether anything is changed."""
+    calls: dict[tuple[int, int], tuple[str, Kept | None]] = {}
+    changed = False
+    for turn in range(first, end):
+        for number, part in enumerate(messages[turn].parts):
+            if part.__class__ is ToolCall:
+                id = ids.call(part, turn, number)
+                kept = recall(part.id) if recall is not None and part.id and part.signature is None else None
+                calls[turn, number] = (id, kept)
+                changed = changed or kept is not None or id != part.id
+    if not changed:
+        return False
     run = _Run(losses)
     for turn in range(first, end):
         message = messages[turn]
         for number, part in enumerate(message.parts):
-            if part.__class__ is ToolCall:
-                id = ids.call(part, turn, number)
-                kept = None if recall is None or not part.id or run.is_signed(part) else recall(part.id)
+            if isinstance(part, ToolCall):
+                id, kept = calls[turn, number]
                 written = part if id == part.id else replace(part, id=id)
-                run.call(turn, message, number, written, kept)
+                run.call(turn, message, number, written, None if run.is_signed else kept)
             else:
                 run.add(turn, message, number, part)
     for turn in range(first, end):
         messages[turn] = run.message(turn, messages[turn])
+    return True
 
 
 class _Run:
@@ -117,9 +134,10 @@ class _Run:
         self._begun = 0
         self._moved: set[int] = set()  # turns that have other parts than they had
 
-    def is_signed(self, call: ToolCall) -> bool:
+    @property
+    def is_signed(self) -> bool:
         """Whether the caller itself gave back what the vendor signed."""
-        return call.signature is not None or any(
+        return any(
             isinstance(part, Thought) and (part.signature is not None or part.redacted is not None)
             for _, part, _ in self._parts[self._begun :]
         )
@@ -170,7 +188,7 @@ class _Run:
         return replace(message, parts=parts)
 
 
-def _sign_the_rest(messages: list[Message], losses: Losses) -> None:
+def _sign_the_rest(messages: list[Message], losses: Losses) -> bool:
     """Gemini 3 looks at the current turn, which begins behind the last turn of the user's that is more than results, and there at
     the first call of each step."""
     start = len(messages)
@@ -180,6 +198,7 @@ def _sign_the_rest(messages: list[Message], losses: Losses) -> None:
     ):
         start -= 1
     stepped = False
+    changed = False
     for turn in range(start, len(messages)):
         message = messages[turn]
         if message.role != "assistant":
@@ -193,3 +212,5 @@ def _sign_the_rest(messages: list[Message], losses: Losses) -> None:
                 losses.add_part(message, number, "the call's signature is not known; the vendor is told to do without")
                 signed = replace(part, signature=Signature("gemini", SKIP))
                 messages[turn] = replace(message, parts=(*message.parts[:number], signed, *message.parts[number + 1 :]))
+                changed = True
+    return changed
