@@ -27,7 +27,10 @@ WHOLE: dict[str, Any] = {
             "role": "user",
             "parts": [
                 {"text": "Hi"},
-                {"inlineData": {"mimeType": "image/png", "data": "aGk=", "displayName": "n"}, "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}},
+                {
+                    "inlineData": {"mimeType": "image/png", "data": "aGk=", "displayName": "n"},
+                    "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"},
+                },
                 {
                     "fileData": {"mimeType": "video/mp4", "fileUri": "https://e.com/v.mp4"},
                     "videoMetadata": {"startOffset": "1s", "endOffset": "2s", "fps": 1},
@@ -58,8 +61,12 @@ WHOLE: dict[str, Any] = {
     ],
     "systemInstruction": {"role": "user", "parts": [{"text": "s"}]},
     "tools": [
-        {"functionDeclarations": [{"name": "f", "description": "d", "parameters": SCHEMA, "response": SCHEMA, "behavior": "BLOCKING"}]},
-        {"functionDeclarations": [{"name": "g", "parametersJsonSchema": {"type": "object"}, "responseJsonSchema": {"type": "object"}}]},
+        {
+            "functionDeclarations": [
+                {"name": "f", "description": "d", "parameters": SCHEMA, "response": SCHEMA, "behavior": "BLOCKING"},
+                {"name": "g", "parametersJsonSchema": {"type": "object"}, "responseJsonSchema": {"type": "object"}},
+            ],
+        },
         {"googleSearch": {"searchTypes": {"webSearch": {}}}, "codeExecution": {}},
         {"mcpServers": [{"name": "m"}]},
         {"type": "function", "function": {"name": "h", "description": "d", "parameters": {"type": "object"}, "strict": True}},

@@ -1,5 +1,5 @@
-"""The shapes of the fields that only Gemini knows, which are handed on as they came: wrong types are refused by their path all the
-same, as Google would (types of google-genai 3.4.0). Names that are not told here are not looked at.
+"""The shapes of the fields that only Gemini knows, which are handed on as they came: wrong types are refused by their path all
+the same, as Google would (types of google-genai 3.4.0). Names that are not told here are not looked at.
 """
 
 from typing import Any

@@ -6,9 +6,11 @@ from dragoman.ir import Extra
 from dragoman.protocols.openai import fields
 from dragoman.protocols.openai_chat import read_tools
 from dragoman.protocols.openai_chat.draft import Draft
+from dragoman.protocols.openai_chat.shapes import GOOGLE, IMAGE_CONFIG, check
 
 
 def read_image_config(draft: Draft, value: Any, key: str) -> None:
+    check(value, IMAGE_CONFIG, key)
     config = {_camel(name): part for name, part in fields.table(value, key).items()}
     draft.extras.append(Extra("gemini", "generationConfig.imageConfig", config, key))
 
@@ -27,6 +29,7 @@ def read_google(draft: Draft, value: Any, key: str) -> None:
                 # Google's compatible layer writes thoughts inside `content` between such tags; ours have their own member.
                 draft.extras.append(Extra("", name, option, path, harmless=True))
             case _:
+                check(option, GOOGLE.get(name), path)
                 draft.extras.append(Extra("gemini", _camel(name), option, path))
 
 

@@ -22,6 +22,7 @@ from dragoman.ir import (
 )
 from dragoman.protocols.openai import fields
 from dragoman.protocols.openai_chat.read_parts import HINTS, google_signature, member, read_part
+from dragoman.protocols.openai_chat.shapes import AUDIO, check, check_google
 from dragoman.wire import json
 
 # A message's members that are read, by role; every other one is an extra.
@@ -102,6 +103,7 @@ class Conversation:
                 parts = self._content(content, f"{path}.content", required=True)
             if not self.messages and all(type(part) is Text for part in parts):
                 self.system.extend(parts)  # type: ignore[arg-type]
+                fields.optional_text(message.get("name"), f"{path}.name")
                 if len(message) > 2:
                     self._leftovers(message, role, path)
                 return
@@ -166,7 +168,8 @@ class Conversation:
             placed.append((read_part(image, at), at))
         if audio := message.get("audio"):
             at = f"{path}.audio"
-            placed.append((Opaque("openai", {"audio": fields.table(audio, at)}, "message.audio"), at))
+            check(audio, AUDIO, at)
+            placed.append((Opaque("openai", {"audio": audio}, "message.audio"), at))
         for number, call in enumerate(calls or ()):
             at = f"{path}.tool_calls[{number}]"
             placed.append((self._call(call, at), at))
@@ -174,6 +177,8 @@ class Conversation:
             # The legacy form has no ids: its results name the function instead.
             at = f"{path}.function_call"
             placed.append((_function_call(fields.table(legacy, at), "", at, None), at))
+        if "extra_content" in message:
+            check_google(message["extra_content"], f"{path}.extra_content")
         signature = google_signature(message.get("extra_content"))
         if signature is not None:
             _sign(placed, signature, f"{path}.extra_content")
@@ -185,9 +190,14 @@ class Conversation:
         if type(call) is not dict:
             raise fields.refuse(path, "an object", call)
         id = fields.text(call.get("id") or "", f"{path}.id")
-        signature = google_signature(call.get("extra_content"))
+        signature = None
+        if "extra_content" in call:
+            check_google(call["extra_content"], f"{path}.extra_content")
+            signature = google_signature(call["extra_content"])
+        kind = fields.optional_text(call.get("type"), f"{path}.type")
         custom = call.get("custom")
-        if call.get("type") == "custom" and type(custom) is dict:
+        if kind == "custom" and custom is not None:
+            fields.table(custom, f"{path}.custom")
             name = fields.text(custom.get("name"), f"{path}.custom.name")
             body = json.encode_text({"input": fields.text(custom.get("input") or "", f"{path}.custom.input")})
             read = ToolCall(id, name, body, signature)

@@ -4,6 +4,7 @@ from typing import Any
 
 from dragoman.ir import Extra, Media, Part, Refusal, Signature, Text, Thought
 from dragoman.protocols.openai import fields, media
+from dragoman.protocols.openai_chat.shapes import check_google
 
 # Hints for a vendor's cache, on any part: nothing is said differently without them.
 HINTS = {"cache_control": "anthropic", "prompt_cache_breakpoint": "openai"}
@@ -17,6 +18,10 @@ def read_part(part: Any, path: str) -> Part:
     if type(part) is not dict:
         raise fields.refuse(path, "an object", part)
     kind = part.get("type")
+    if kind is not None:
+        fields.text(kind, f"{path}.type")
+    if "extra_content" in part:
+        check_google(part["extra_content"], f"{path}.extra_content")
     extras = _part_extras(part, kind, path) if len(part) > 2 else _EMPTY
     match kind:
         case "text" | "input_text" | "output_text":
@@ -45,7 +50,6 @@ def read_part(part: Any, path: str) -> Part:
                 return Text(part["text"], None, extras)
             raise fields.missing(f"{path}.type")
         case _:
-            fields.text(kind, f"{path}.type")
             raise fields.invalid(
                 f"{path}.type",
                 f"'{kind}'. Supported values are: 'text', 'image_url', 'input_audio', 'file', 'video_url' and 'refusal'.",

@@ -14,6 +14,7 @@ from dragoman.protocols.openai_chat import read_tools
 from dragoman.protocols.openai_chat.draft import LEGACY, Draft
 from dragoman.protocols.openai_chat.read_google import read_google, read_image_config
 from dragoman.protocols.openai_chat.read_messages import Conversation
+from dragoman.protocols.openai_chat.shapes import REQUEST, WEB_SEARCH, check
 from dragoman.wire.json import decode_object
 
 _NO_SAMPLING = Sampling()
@@ -142,6 +143,8 @@ def _stream_options(draft: Draft, value: Any, key: str) -> None:
             draft.include_usage = option is not None and fields.flag(option, f"{key}.{name}")
         elif option not in fields.EMPTY:
             owner = "openai" if name == "include_obfuscation" else ""
+            if owner:
+                fields.flag(option, f"{key}.{name}")
             draft.extras.append(Extra(owner, f"{key}.{name}", option, f"{key}.{name}", harmless=bool(owner)))
 
 
@@ -156,8 +159,9 @@ def _functions(draft: Draft, value: Any, key: str) -> None:
 
 
 def _function_call(draft: Draft, value: Any, key: str) -> None:
+    choice = read_tools.read_tool_choice(value, key)
     if draft.tool_choice is None:
-        draft.tool_choice = read_tools.read_tool_choice(value, key)
+        draft.tool_choice = choice
         draft.place("tool_choice", key)
 
 
@@ -171,6 +175,7 @@ def _parallel(draft: Draft, value: Any, key: str) -> None:
 
 
 def _web_search(draft: Draft, value: Any, key: str) -> None:
+    check(value, WEB_SEARCH, key)
     draft.tools = (*draft.tools, BuiltinTool("web_search", fields.table(value, key) or None, key))
 
 
@@ -187,10 +192,12 @@ def _effort(draft: Draft, value: Any, key: str) -> None:
 def _openrouter_reasoning(draft: Draft, value: Any, key: str) -> None:
     """OpenRouter's `reasoning: {effort | max_tokens}` (openrouter.ai/docs, reasoning tokens)."""
     holder = fields.table(value, key)
-    if holder.get("effort") is not None and draft.effort is None:
-        draft.effort = read_tools.read_effort(holder["effort"], f"{key}.effort")
-        if draft.explicit is None:
-            draft.place("reasoning.effort", f"{key}.effort")
+    if holder.get("effort") is not None:
+        effort = read_tools.read_effort(holder["effort"], f"{key}.effort")
+        if draft.effort is None:
+            draft.effort = effort
+            if draft.explicit is None:
+                draft.place("reasoning.effort", f"{key}.effort")
     elif holder.get("max_tokens") is not None:
         draft.budget = fields.integer(holder["max_tokens"], f"{key}.max_tokens")
         draft.place("reasoning.budget", f"{key}.max_tokens")
@@ -230,6 +237,7 @@ def _own(*, harmless: bool) -> Reader:
 
     def read(draft: Draft, value: Any, key: str) -> None:
         if value not in fields.EMPTY:
+            check(value, REQUEST[key], key)
             draft.extras.append(Extra("openai", key, value, key, harmless))
 
     return read

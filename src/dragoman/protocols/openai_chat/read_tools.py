@@ -60,6 +60,8 @@ def _tool(tool: Any, path: str) -> Tool:
         return _function(fields.table(function, f"{path}.function"), f"{path}.function", path)
     if kind == "custom":
         custom = fields.table(tool.get("custom"), f"{path}.custom")
+        if custom.get("format") is not None:
+            fields.table(custom["format"], f"{path}.custom.format")
         return FunctionTool(
             fields.text(custom.get("name"), f"{path}.custom.name"),
             fields.optional_text(custom.get("description"), f"{path}.custom.description"),
@@ -137,12 +139,13 @@ def read_tool_choice(value: Any, path: str = "tool_choice") -> ToolChoice:
 
 def _chosen(value: Any, path: str) -> str:
     choice = fields.table(value, path)
+    fields.optional_text(choice.get("type"), f"{path}.type")
     word = "custom" if choice.get("type") == "custom" else "function"
-    holder = choice.get(word, choice)
-    name = fields.table(holder, f"{path}.{word}").get("name")
+    inside = f"{path}.{word}" if word in choice else path  # the legacy form and Responses' have the name itself there
+    name = fields.table(choice.get(word, choice), inside).get("name")
     if name is None:
-        raise fields.missing(f"{path}.{word}.name")
-    return fields.text(name, f"{path}.{word}.name")
+        raise fields.missing(f"{inside}.name")
+    return fields.text(name, f"{inside}.name")
 
 
 def read_format(value: Any) -> OutputFormat | None:
