@@ -163,8 +163,8 @@ class ResponsesStreamWriter:
                 self._usage = usage
                 return
             case Started():
+                # Nothing is told yet: until the answer says something, another target may still take its place.
                 self._tier = event.service_tier
-                self._begin()
                 return
             case Blocked(block=block):
                 self._block = block

@@ -11,6 +11,8 @@ _TEXTUAL = frozenset(
     {"application/json", "application/xml", "application/yaml", "application/x-yaml", "application/javascript"}
 )
 _IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".heic")
+# The addresses of files that were uploaded to Google: only Gemini can read them.
+_GOOGLES_FILES = "https://generativelanguage.googleapis.com/"
 _DETAILS = frozenset({"low", "high", "auto", "original"})
 
 
@@ -18,7 +20,7 @@ def write_media(part: Media, losses: Losses, path: str) -> dict[str, Any]:
     """`path` is where the caller wrote it. Raises BadRequest."""
     kind: str = part.kind
     if part.url is not None:
-        if not part.url.startswith(("https://", "http://")):
+        if not part.url.startswith(("https://", "http://")) or part.url.startswith(_GOOGLES_FILES):
             _refuse(
                 path, "is a file of another vendor's, which this model cannot open. Send its bytes or an https:// URL."
             )

@@ -197,5 +197,11 @@ def _extras(request: Request, losses: Losses, body: Json, include: list[str]) ->
         elif extra.owner == "openai" and name == "stream_options.include_obfuscation":
             if request.stream:
                 body["stream_options"] = {"include_obfuscation": extra.value}
+        elif extra.owner == "gemini" and name == "cachedContent":
+            raise BadRequest(
+                f"'{extra.path}' names content that only Gemini holds; the model '{body['model']}' cannot read it.",
+                param=extra.path,
+                code="unsupported_parameter",
+            )
         else:
             losses.add_path(extra.path, _NO_PLACE, harmless=extra.harmless)

@@ -16,7 +16,8 @@ Json = dict[str, Any]
 def write_response(response: Response, request: Request, stamp: Stamp, losses: Losses) -> bytes:
     envelope = envelope_of(request, stamp, response.service_tier)
     scribe = Scribe(request, stamp, losses)
-    candidate = response.candidates[0] if response.candidates else Candidate(0, ())
+    ranked = sorted(response.candidates, key=lambda candidate: candidate.index) or [Candidate(0, ())]
+    candidate = ranked[0]
     for number, part in enumerate(candidate.parts):
         add_part(scribe, part, number)
     finish = candidate.finish
@@ -32,7 +33,7 @@ def write_response(response: Response, request: Request, stamp: Stamp, losses: L
     envelope["output"] = scribe.items
     if response.usage is not None:
         envelope["usage"] = write_usage(response.usage)
-    for other in response.candidates[1:]:
+    for other in ranked[1:]:
         losses.add_path(f"output[{other.index}]", "Responses hold one answer; this was another.")
     for extras in (candidate.extras, response.extras):
         scribe.extras(extras)
