@@ -18,8 +18,8 @@ class Profile(Struct, frozen=True, kw_only=True):
 
     family: Literal["gemini", "openai", "anthropic", "ark", "llama", "other"]
     thinking: Literal["budget", "level", "effort", "adaptive", "ark", "none"] = "none"
-    # The levels a `level` model knows, lowest first.
-    levels: tuple[str, ...] = ("minimal", "low", "medium", "high")
+    # The levels a `level` or `effort` model knows, lowest first; where none are told, all words are left to the vendor.
+    levels: tuple[str, ...] = ()
     # A `budget` model's least and greatest budget in tokens, and whether 0 turns thinking off.
     budget: tuple[int, int] = (0, 24576)
     can_stop_thinking: bool = True
@@ -47,8 +47,15 @@ class Profile(Struct, frozen=True, kw_only=True):
     signed_calls: bool = False
     # Whether the model's server fetches a public https URL by itself.
     fetches_urls: bool = True
-    # Whether the model takes function tools at all.
+    # Whether the model takes function tools at all, and how many: OpenAI's API 400 "Invalid 'tools': array too long. Expected an
+    # array with maximum length 128".
     tools: bool = True
+    most_tools: int | None = None
+    # Whether the model sees pictures and hears sounds.
+    sees: bool = True
+    hears: bool = True
+    # How the model can be held to JSON: 400 "'response_format' of type 'json_schema' is not supported with this model."
+    formats: tuple[Literal["json", "schema"], ...] = ("json", "schema")
     # The efforts an `adaptive` model knows, lowest first: 400 "This model does not support effort level 'xhigh'. Supported
     # levels: high, low, max, medium." (recorded, of claude-opus-4-6)
     efforts: tuple[str, ...] = ("low", "medium", "high", "max")
@@ -84,12 +91,37 @@ _GEMINI_2 = Profile(
     json_schemas=False,
     fetches_urls=False,
 )
-_GEMINI_3 = Profile(family="gemini", thinking="level", can_stop_thinking=False, penalties=False, media_in_results=True)
+_GEMINI_3 = Profile(
+    family="gemini",
+    thinking="level",
+    levels=("minimal", "low", "medium", "high"),
+    can_stop_thinking=False,
+    penalties=False,
+    media_in_results=True,
+)
 # 400 "Thinking level MINIMAL is not supported for this model." (recorded, of 3-pro-preview, 3.1-pro-preview and 3.7-flash)
 _GEMINI_3_WITHOUT_MINIMAL = replace(_GEMINI_3, levels=("low", "medium", "high"))
 _ARK = Profile(family="ark", thinking="ark")
-_OPENAI = Profile(family="openai", max_tokens_field="max_completion_tokens", developer_role=True)
+_OPENAI = Profile(family="openai", max_tokens_field="max_completion_tokens", developer_role=True, most_tools=128)
 _OPENAI_REASONING = replace(_OPENAI, thinking="effort", sampling=False)
+# The o-series and the first gpt-5 always think (platform.openai.com/docs/guides/reasoning, 2026); later ones know `none`.
+_OPENAI_O = replace(_OPENAI_REASONING, levels=("low", "medium", "high"), can_stop_thinking=False)
+_OPENAI_5 = replace(_OPENAI_REASONING, levels=("minimal", "low", "medium", "high"), can_stop_thinking=False)
+_OPENAI_BLIND = replace(_OPENAI, sees=False, formats=("json",))
+# (pattern, profile) of OpenAI's own models, whichever of its protocols they are spoken to in.
+_OPENAIS: tuple[tuple[str, Profile], ...] = (
+    ("o1-mini*", replace(_OPENAI_O, sees=False, tools=False, formats=())),
+    ("o3-mini*", replace(_OPENAI_O, sees=False)),
+    *((pattern, _OPENAI_O) for pattern in ("o1*", "o3*", "o4*")),
+    *((pattern, _OPENAI_5) for pattern in ("gpt-5", "gpt-5-20*", "gpt-5-mini*", "gpt-5-nano*")),
+    *((pattern, _OPENAI_REASONING) for pattern in ("gpt-5*", "codex-*")),
+    *((pattern, _OPENAI) for pattern in ("gpt-4o*", "gpt-4.*")),
+    ("gpt-4-turbo*", replace(_OPENAI, formats=("json",))),
+    ("gpt-4-vision*", replace(_OPENAI, formats=(), tools=False)),
+    *((pattern, replace(_OPENAI, sees=False, formats=())) for pattern in ("gpt-4", "gpt-4-0*", "gpt-4-32k*")),
+    ("gpt-3.5*", _OPENAI_BLIND),
+    ("gpt-*", _OPENAI),
+)
 # Whoever else speaks Anthropic's protocol: of them only what every Claude knows is asked.
 _MESSAGES = Profile(family="anthropic", thinking="budget", budget=(1024, 32768))
 _CLAUDE_3 = replace(_MESSAGES, thinking="none", max_output_tokens=4096)
@@ -102,6 +134,14 @@ _CLAUDE_UNFORCED = replace(_CLAUDE_47, forced_calls=False)
 
 # (protocol, pattern) in order; the first that fits wins.
 _TABLE: tuple[tuple[str, str, Profile], ...] = (
+    # Models that draw or speak take no functions, and answer in no JSON.
+    ("gemini", "gemini-2.5-*-image*", replace(_GEMINI_25, thinking="none", tools=False, formats=())),
+    (
+        "gemini",
+        "gemini-2.5-*-tts*",
+        replace(_GEMINI_25, thinking="none", tools=False, formats=(), sees=False, hears=False),
+    ),
+    ("gemini", "gemini-2.0-*-image*", replace(_GEMINI_2, tools=False, formats=())),
     ("gemini", "gemini-2.5-pro*", replace(_GEMINI_25, budget=(128, 32768), can_stop_thinking=False)),
     ("gemini", "gemini-2.5-flash-lite*", replace(_GEMINI_25, budget=(512, 24576))),
     ("gemini", "gemini-2.5*", _GEMINI_25),
@@ -113,11 +153,10 @@ _TABLE: tuple[tuple[str, str, Profile], ...] = (
     ("gemini", "gemini-1*", _GEMINI_2),
     ("gemini", "gemini-2.0*", _GEMINI_2),
     ("gemini", "*", replace(_GEMINI_3, penalties=True)),
-    ("local", "*", Profile(family="llama", thinking="none", tools=False)),
+    ("local", "*", Profile(family="llama", thinking="none", tools=False, sees=False, hears=False)),
     ("openai-chat", "doubao-*", _ARK),
     ("openai-chat", "ep-*", _ARK),
-    *(("openai-chat", pattern, _OPENAI_REASONING) for pattern in ("gpt-5*", "o1*", "o3*", "o4*")),
-    ("openai-chat", "gpt-*", _OPENAI),
+    *(("openai-chat", pattern, profile) for pattern, profile in _OPENAIS),
     # Google's own compatible endpoint, /v1beta/openai: it takes efforts, and its signatures back in `extra_content`.
     (
         "openai-chat",
@@ -126,8 +165,7 @@ _TABLE: tuple[tuple[str, str, Profile], ...] = (
     ),
     ("openai-chat", "gemini-*", Profile(family="gemini", thinking="effort", fetches_urls=False)),
     ("openai-chat", "*", Profile(family="other", thinking="effort")),
-    *(("openai-responses", pattern, _OPENAI_REASONING) for pattern in ("gpt-5*", "o1*", "o3*", "o4*", "codex-*")),
-    ("openai-responses", "gpt-*", _OPENAI),
+    *(("openai-responses", pattern, profile) for pattern, profile in _OPENAIS),
     ("openai-responses", "*", Profile(family="other", thinking="effort")),
     ("anthropic", "*claude-3-7*", replace(_CLAUDE_4, max_output_tokens=64000)),
     ("anthropic", "*claude-3-5*", replace(_CLAUDE_3, max_output_tokens=8192)),

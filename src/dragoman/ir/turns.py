@@ -29,7 +29,7 @@ def paired(messages: tuple[Message, ...], losses: Losses) -> tuple[Message, ...]
                 calls = []
             for number, part in enumerate(message.parts):
                 if part.__class__ is ToolCall:
-                    calls.append((part, losses.part_path(message, number)))  # type: ignore[arg-type]
+                    calls.append((part, losses.part_path(message, number)))
             ordered.append(message)
             at += 1
             continue

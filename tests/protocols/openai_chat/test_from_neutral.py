@@ -217,7 +217,7 @@ def test_budgets(budget: int, effort: str | None) -> None:
 
 def test_ark_thinks_as_it_likes() -> None:
     body, _ = send(asking(reasoning=Reasoning(budget=-1)), ARK)
-    assert body["thinking"] == {"type": "enabled"}
+    assert body["thinking"] == {"type": "auto"}
 
 
 def test_enum_is_told() -> None:

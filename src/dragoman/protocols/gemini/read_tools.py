@@ -83,8 +83,12 @@ def read_openai_shape(item: Object, path: str, unknown: list[Extra]) -> Tool:
     """`{"type": "function", "function": {…}}`, which Google's parser refuses (400 Unknown name "type" at 'tools[0]')."""
     kind = text(item["type"], below(path, "type"))
     if kind != "function":
-        if kind in ALIASES:
-            return BuiltinTool(ALIASES[kind], None, path)
+        known = ALIASES.get(kind)
+        if known is None and kind.startswith("web_search"):  # dated names: web_search_2025_08_26
+            known = "web_search"
+        if known is not None:
+            rest = {name: held for name, held in item.items() if name not in ("type", "name") and held not in EMPTY}
+            return BuiltinTool(known, rest or None, path)
         raise invalid(below(path, "type"), f"{kind!r} is no type of tool that can be carried; function is")
     function = item.get("function", item)
     inside = below(path, "function") if function is not item else path
@@ -93,9 +97,9 @@ def read_openai_shape(item: Object, path: str, unknown: list[Extra]) -> Tool:
     if not name:
         raise invalid(below(inside, "name"), "the function's name is wanted")
     parameters = told.get("parameters")
-    if parameters is None and name in ALIASES:
-        return BuiltinTool(ALIASES[name], None, path)
     description = told.get("description")
+    if parameters is None and not description and name in ALIASES:
+        return BuiltinTool(ALIASES[name], None, path)
     strict = told.get("strict")
     return FunctionTool(
         name=name,

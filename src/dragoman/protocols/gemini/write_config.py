@@ -78,6 +78,12 @@ def _sampling(sampling: Sampling, profile: Profile, losses: Losses, config: Obje
 
 
 def _format(request: Request, output: OutputFormat, profile: Profile, losses: Losses, config: Object) -> None:
+    if not profile.formats:
+        raise BadRequest(
+            "This model cannot be held to a format. Leave it out, or ask a model that can.",
+            param=losses.path("format"),
+            code="unsupported_value",
+        )
     functions = any(isinstance(tool, FunctionTool) for tool in request.tools)
     if functions and output.kind != "enum":
         forced = request.tool_choice is not None and request.tool_choice.mode == "any"

@@ -207,6 +207,9 @@ class Contents:
 
     def _media(self, message: Message, at: int, media: Media) -> Object:
         path = self._losses.part_path(message, at)
+        for kind, takes in (("image", self._profile.sees), ("audio", self._profile.hears)):
+            if media.kind == kind and not takes:
+                raise BadRequest(f"This model takes no {kind}.", param=path, code="unsupported_value")
         written: Object
         if media.data is not None:
             data, mime = media.data, media.mime

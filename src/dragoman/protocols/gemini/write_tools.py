@@ -24,17 +24,36 @@ _OPTIONS = {
     "google_maps": frozenset({"authConfig", "enableWidget"}),
     "computer": frozenset({"environment", "excludedPredefinedFunctions"}),
 }
+# What others call the places that a model may act in.
+_ENVIRONMENTS = {
+    "browser": "ENVIRONMENT_BROWSER",
+    "windows": "ENVIRONMENT_DESKTOP",
+    "mac": "ENVIRONMENT_DESKTOP",
+    "linux": "ENVIRONMENT_DESKTOP",
+    "ubuntu": "ENVIRONMENT_DESKTOP",
+}
 
 
 def write_tools(request: Request, profile: Profile, losses: Losses, body: Object) -> None:
     declarations: list[Object] = []
     tools: list[Object] = []
     functions = [tool for tool in request.tools if isinstance(tool, FunctionTool)]
+    if functions and not profile.tools:
+        if request.tool_choice is None or request.tool_choice.mode != "none":
+            raise BadRequest(
+                "This model takes no functions. Leave them out, or ask a model that takes them.",
+                param=losses.path("tools"),
+                code="unsupported_parameter",
+            )
+        losses.add("tools", "the model takes no functions; they were not to be called", harmless=True)
+        functions = []
     calling, narrowed = _calling(request, functions, profile, losses) if functions else (None, False)
     held = calling is not None and calling["mode"] in ("ANY", "VALIDATED", "NONE")
     for tool in request.tools:
         match tool:
             case FunctionTool():
+                if not functions:
+                    continue
                 if narrowed and request.tool_choice is not None and tool.name not in request.tool_choice.allowed:
                     continue
                 declarations.append(_declaration(tool, held, profile, losses))
@@ -51,7 +70,7 @@ def write_tools(request: Request, profile: Profile, losses: Losses, body: Object
                 if name is None:
                     raise _uncarried(tool)
                 if all(name not in written for written in tools):
-                    tools.append({name: _tell_options(tool, _OPTIONS[tool.kind], losses)})
+                    tools.append({name: _options(tool, losses)})
     if declarations:
         if tools and not profile.builtins_with_functions:
             first = next(tool for tool in request.tools if isinstance(tool, BuiltinTool))
@@ -113,6 +132,21 @@ def _as_object(parameters: Object) -> Object:
     if parameters and not KEYWORDS & parameters.keys() and all(isinstance(held, dict) for held in parameters.values()):
         return {"type": "object", "properties": parameters}
     return parameters
+
+
+def _options(tool: BuiltinTool, losses: Losses) -> Object:
+    """The tool's options in Google's words."""
+    if tool.kind == "file_search" and not (tool.options or {}).get("fileSearchStoreNames"):
+        raise BadRequest(
+            "Gemini searches stores of its own, named in fileSearchStoreNames.",
+            param=tool.origin or losses.path("tools"),
+            code="unsupported_value",
+        )
+    told = _tell_options(tool, _OPTIONS[tool.kind], losses)
+    place = told.get("environment")
+    if tool.kind == "computer":
+        told["environment"] = _ENVIRONMENTS.get(place, place) if isinstance(place, str) else _ENVIRONMENTS["browser"]
+    return told
 
 
 def _tell_options(tool: BuiltinTool, known: frozenset[str], losses: Losses) -> Object:

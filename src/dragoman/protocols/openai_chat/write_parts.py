@@ -38,6 +38,8 @@ def write_media(part: Media, profile: Profile, losses: Losses, path: str) -> dic
             )
         if not part.mime:
             kind = _kind_of_link(part.url)
+    if (kind == "image" and not profile.sees) or (kind == "audio" and not profile.hears):
+        _refuse(path, f"is {'a picture' if kind == 'image' else 'a sound'}, which this model does not take.")
     match kind:
         case "image":
             if part.file_id is not None:

@@ -129,15 +129,30 @@ def _reasoning(reasoning: Reasoning, profile: Profile, losses: Losses, body: Jso
                 body["thinking"] = {"type": "enabled"}
                 body["reasoning_effort"] = "high" if effort in ("xhigh", "max") else effort
             elif reasoning.budget is not None:
-                body["thinking"] = {"type": "enabled"}
+                body["thinking"] = {"type": "auto"}
         case _:
             if effort is not None:
-                body["reasoning_effort"] = effort
+                body["reasoning_effort"] = _known_effort(effort, reasoning, profile, losses)
     if reasoning.include_thoughts is not None:
         if profile.family == "gemini":
             _google(body)["thinking_config"] = {"include_thoughts": reasoning.include_thoughts}
         else:
             losses.add("reasoning.include_thoughts", "The vendor decides whether thoughts are shown.", harmless=True)
+
+
+_ORDER = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+
+def _known_effort(effort: str, reasoning: Reasoning, profile: Profile, losses: Losses) -> str:
+    """The effort, or the next one that the model knows: the first that is not below it, else its highest."""
+    levels = profile.levels
+    if not levels or effort in levels or (effort == "none" and profile.can_stop_thinking):
+        return effort
+    wanted = _ORDER.index(effort)
+    known = next((level for level in levels if _ORDER.index(level) >= wanted), levels[-1])
+    name = "reasoning.effort" if reasoning.effort is not None else "reasoning.budget"
+    losses.add(name, f"The model does not know the effort '{effort}'; '{known}' is sent.", harmless=True)
+    return known
 
 
 def _modalities(request: Request, model: str, profile: Profile, losses: Losses) -> list[str]:

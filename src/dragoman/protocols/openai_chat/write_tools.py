@@ -26,6 +26,12 @@ def write_tools(request: Request, model: str, profile: Profile, losses: Losses, 
             param=losses.path("tools"),
             code="unsupported_parameter",
         )
+    if profile.most_tools is not None and len(functions) > profile.most_tools:
+        raise BadRequest(
+            f"The model '{model}' takes at most {profile.most_tools} tools, not {len(functions)}.",
+            param=losses.path("tools"),
+            code="array_above_max_length",
+        )
     written: list[Json] = []
     allowed = () if choice is None else choice.allowed
     known = {tool.name for tool in functions}
@@ -59,8 +65,13 @@ def _builtin(tool: BuiltinTool, model: str, losses: Losses, body: Json) -> None:
     if tool.kind == "web_search" and "search" in model:
         # Chat Completions searches with its search models only: 400 "Web search options not supported with this model."
         options = {name: value for name, value in (tool.options or {}).items() if name in _SEARCH_OPTIONS}
-        for name in (tool.options or {}).keys() - options.keys():
-            losses.add_path(f"{tool.origin}.{name}", "OpenAI's web search has no such option.")
+        for name in tool.options or {}:
+            if name not in options:
+                losses.add_path(f"{tool.origin}.{name}", "Chat Completions' web search has no such option.")
+        place = options.get("user_location")
+        if type(place) is dict and "approximate" not in place:  # other protocols name the city beside the type
+            rest = {name: held for name, held in place.items() if name != "type"}
+            options["user_location"] = {"type": "approximate", "approximate": rest}
         body["web_search_options"] = options
         return
     raise BadRequest(
@@ -112,6 +123,13 @@ def _named(name: str, custom: frozenset[str]) -> Json:
 
 def write_format(wanted: OutputFormat, profile: Profile, losses: Losses, messages: list[Json]) -> Json | None:
     """`response_format`; what it cannot say is said in the system text of `messages`."""
+    if wanted.kind != "enum" and wanted.kind not in profile.formats:
+        told = "a JSON schema" if wanted.kind == "schema" else "JSON"
+        raise BadRequest(
+            f"This model cannot be held to {told}. Leave the format out, or ask a model that can.",
+            param=losses.path("format"),
+            code="unsupported_value",
+        )
     if wanted.kind == "json":
         if profile.family == "openai" and not _mentions_json(messages):
             # 400 "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."

@@ -1,0 +1,74 @@
+"""What a model cannot do is refused, by the field that asks for it, before Google would; and built-in tools by all their names."""
+
+import json
+from typing import Any
+
+import pytest
+
+from dragoman.catalog.profile import profile_for
+from dragoman.ir import BadRequest, BuiltinTool, FunctionTool, Losses, Media, Message, Request, Text, Tool
+from dragoman.protocols.base import Route
+from dragoman.protocols.gemini import PROTOCOL
+
+ASK = Message("user", (Text("Hi"),), "contents[0]")
+PICTURE = Message("user", (Media("image/png", data="aGk="),), "contents[0]")
+
+
+def send(model: str, *tools: Tool, **fields: Any) -> dict[str, Any]:
+    request = Request(model="m", messages=fields.pop("messages", (ASK,)), tools=tools, **fields)
+    body = PROTOCOL.write_request(request, model, profile_for("gemini", model), Losses(PROTOCOL.spelling)).body
+    told: dict[str, Any] = json.loads(body)
+    return told
+
+
+def read(*tools: Any) -> tuple[Tool, ...]:
+    body = {"contents": [{"parts": [{"text": "Hi"}]}], "tools": tools}
+    return PROTOCOL.read_request(json.dumps(body).encode(), Route("generate", "m", False)).tools
+
+
+@pytest.mark.parametrize(
+    ("model", "tools", "fields", "param"),
+    [
+        ("gemini-2.5-flash-image", (FunctionTool("f"),), {}, "tools"),
+        ("gemini-2.5-flash-preview-tts", (), {"messages": (PICTURE,)}, "contents[0].parts[0]"),
+        ("gemini-2.5-flash", (BuiltinTool("file_search", {"vector_store_ids": ["v"]}, "tools[0]"),), {}, "tools[0]"),
+        ("gemini-2.5-flash", (BuiltinTool("shell", None, "tools[0]"),), {}, "tools[0]"),
+        ("gemini-2.5-flash", (FunctionTool("f"), BuiltinTool("web_search", None, "tools[1]")), {}, "tools[1]"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(model: str, tools: Any, fields: Any, param: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        send(model, *tools, **fields)
+    assert caught.value.param == param
+
+
+def test_what_gemini_3_takes_together() -> None:
+    body = send("gemini-3-pro-preview", FunctionTool("f"), BuiltinTool("web_search", None, "tools[1]"))
+    assert body["tools"] == [{"functionDeclarations": [{"name": "f"}]}, {"googleSearch": {}}]
+    assert body["toolConfig"] == {"includeServerSideToolInvocations": True}
+
+
+def test_a_place_to_act_in() -> None:
+    assert send("gemini-3-pro-preview", BuiltinTool("computer", {"environment": "mac"}, "tools[0]"))["tools"] == [
+        {"computerUse": {"environment": "ENVIRONMENT_DESKTOP"}}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tool", "kind"),
+    [
+        ({"type": "function", "function": {"name": "web_search"}}, "web_search"),
+        ({"type": "function", "function": {"name": "google_search", "description": ""}}, "web_search"),
+        ({"type": "function", "name": "code_interpreter"}, "code_execution"),
+        ({"type": "function", "function": {"name": "web_fetch"}}, "url_context"),
+        ({"type": "web_search_2025_08_26"}, "web_search"),
+        ({"type": "code_interpreter", "container": {"type": "auto"}}, "code_execution"),
+        ({"googleSearchRetrieval": {}}, "web_search"),
+        ({"type": "function", "function": {"name": "web_search", "description": "mine"}}, None),
+        ({"type": "function", "function": {"name": "web_search", "parameters": {"type": "object"}}}, None),
+        ({"functionDeclarations": [{"name": "web_search"}]}, None),
+    ],
+)
+def test_names_of_built_in_tools(tool: Any, kind: str | None) -> None:
+    (found,) = read(tool)
+    assert (found.kind if isinstance(found, BuiltinTool) else None) == kind
