@@ -52,7 +52,7 @@ def read_deed(block: Json, path: str) -> list[Deed | Opaque]:
     output = _word(held.get("stdout")) + _word(held.get("stderr"))
     result = CodeResult(output, "ok" if held.get("return_code") in (0, None) else "failed", id)
     files = held.get("content")
-    shown = [Opaque("anthropic", file, "a file that the code made") for file in files] if type(files) is list else []
+    shown = [Opaque("anthropic", [file], "a file that the code made") for file in files] if type(files) is list else []
     return [result, *shown]
 
 
@@ -126,8 +126,9 @@ def _is_own(id: str) -> bool:
     return id.startswith(PREFIX) and not id.startswith(MINTED)
 
 
-def write_deed(part: Deed, id: str) -> Json:
-    """The block; `id` names the call where the part does not in a way that Anthropic's clients take."""
+def write_deed(part: Deed, ids: "Ids") -> Json:
+    """The block; `ids` names the call where the part does not in a way that Anthropic's clients take."""
+    id = ids.of(part)
     match part:
         case SearchCall(queries=queries):
             return _use(id, "web_search", {"query": "; ".join(queries)})
@@ -162,6 +163,8 @@ def write_deed(part: Deed, id: str) -> Json:
                 "return_code": 0 if ok else 1,
                 "content": [],
             }
+            if id in ids.bash:
+                return _result("bash_code_execution_tool_result", id, {**ran, "type": "bash_code_execution_result"})
             return _result("code_execution_tool_result", id, ran)
 
 
@@ -190,16 +193,24 @@ def _document(part: FetchResult) -> Json | None:
 
 
 class Ids:
-    """Ids for calls that another vendor ran: a result without one belongs to the call before it."""
+    """Ids for calls that another vendor ran: a result without one belongs to the call before it. `bash` are the calls that were
+    written as such, which have results of their own kind."""
 
-    __slots__ = ("_count", "_last", "_seed")
+    __slots__ = ("_count", "_last", "_seed", "bash")
 
     def __init__(self, seed: str) -> None:
         self._seed = "".join([letter for letter in seed if letter.isascii() and letter.isalnum()])[-24:]
         self._count = 0
         self._last = ""
+        self.bash: set[str] = set()
 
     def of(self, part: Deed) -> str:
+        id = self._of(part)
+        if isinstance(part, CodeCall) and part.language == "bash":
+            self.bash.add(id)
+        return id
+
+    def _of(self, part: Deed) -> str:
         if isinstance(part, SearchResult | FetchResult):
             given = part.call_id
         else:

@@ -116,7 +116,8 @@ def read_block(block: Json, path: str) -> list[Part]:
                 return [Text(stand_in.text_of(name, arguments))]
             return [ToolCall(_word(block.get("id")), name, arguments)]
         case "thinking":
-            return [Thought(_word(block.get("thinking")), proofs.read_proof(_word(block.get("signature"))))]
+            words, proof = _word(block.get("thinking")), _word(block.get("signature"))
+            return [Thought(words, proofs.read_proof(proof))] if words or proof else []
         case "redacted_thinking":
             return [redacted(_word(block.get("data")))]
         case "image" if type(block.get("source")) is dict:  # servers that imitate Anthropic; it answers in text itself

@@ -41,7 +41,7 @@ from dragoman.protocols.anthropic.finish import write_finish
 from dragoman.protocols.anthropic.spelling import SPELLING
 from dragoman.protocols.anthropic.usage import write_usage
 from dragoman.protocols.anthropic.write_messages import minted_id
-from dragoman.protocols.anthropic.write_response import NO_PLACE, write_part, write_seal, write_thought
+from dragoman.protocols.anthropic.write_response import NO_PLACE, TIERS, write_part, write_seal, write_thought
 from dragoman.protocols.base import Stamp
 from dragoman.wire.json import NotJson, decode, encode
 
@@ -133,8 +133,6 @@ class AnthropicStreamWriter:
             "delta": write_finish(self._finish, called=self._calls > 0),
             "usage": write_usage(self._usage),
         }
-        if self._tier is not None:
-            told["usage"]["service_tier"] = self._tier
         out += (b"event: message_delta\ndata: ", encode(told), b"\n\n", _STOP)
         return b"".join(out)
 
@@ -152,7 +150,7 @@ class AnthropicStreamWriter:
                 self._usage = usage
                 return
             case Started():
-                self._tier = "standard" if event.service_tier == "default" else event.service_tier
+                self._tier = TIERS.get(event.service_tier or "")
                 self._begin(out)
                 return
             case Blocked(block=why):
@@ -214,6 +212,8 @@ class AnthropicStreamWriter:
             "stop_sequence": None,
             "usage": write_usage(self._usage),
         }
+        if self._tier is not None:
+            message["usage"]["service_tier"] = self._tier
         out += (b"event: message_start\ndata: ", encode({"type": "message_start", "message": message}), b"\n\n")
 
     # --- blocks

@@ -189,7 +189,7 @@ class _Scribe:
 
     def _deed(self, part: Deed, message: Message, at: int, content: list[Json], ids: deeds.Ids) -> None:
         if deeds.is_native(part):
-            content.append(deeds.write_deed(part, ids.of(part)))
+            content.append(deeds.write_deed(part, ids))
         elif isinstance(part, CodeCall | CodeResult):
             _text(content, Text(deeds.text_of(part)), self._losses)
         else:

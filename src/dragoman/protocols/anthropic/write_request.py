@@ -67,7 +67,9 @@ def _body(request: Request, model: str, profile: Profile, losses: Losses) -> Jso
     if request.stream:
         body["stream"] = True
     for extra in request.extras:
-        if extra.owner == "anthropic":
+        if extra.name == "output_config.effort" and profile.thinking != "adaptive":
+            losses.add_path(extra.path, "The model takes no efforts.", harmless=True)
+        elif extra.owner == "anthropic":
             _put(body, extra.name, extra.value)
         else:
             losses.add_path(extra.path, _NO_PLACE, harmless=extra.harmless)

@@ -27,7 +27,7 @@ from dragoman.wire.json import NotJson, decode, encode
 
 Json = dict[str, Any]
 NO_PLACE = "Messages has no such member."
-_TIERS = {"default": "standard", "standard": "standard", "priority": "priority", "batch": "batch"}
+TIERS = {"default": "standard", "standard": "standard", "priority": "priority", "batch": "batch"}
 
 
 def write_response(response: Response, stamp: Stamp, losses: Losses) -> bytes:
@@ -55,8 +55,8 @@ def write_response(response: Response, stamp: Stamp, losses: Losses) -> bytes:
         **write_finish(finish, called=called),
         "usage": write_usage(response.usage),
     }
-    if response.service_tier in _TIERS:
-        body["usage"]["service_tier"] = _TIERS[response.service_tier]
+    if response.service_tier in TIERS:
+        body["usage"]["service_tier"] = TIERS[response.service_tier]
     for extra in response.extras:
         if extra.owner == "anthropic":
             body[extra.name] = extra.value
@@ -99,7 +99,7 @@ def _content(candidate: Candidate, stamp: Stamp, content: list[Json], losses: Lo
 
 
 def _text(words: str, citations: list[Json]) -> Json:
-    return {"type": "text", "text": words, "citations": citations or None}
+    return {"type": "text", "text": words, "citations": citations} if citations else {"type": "text", "text": words}
 
 
 def write_seal(signature: Signature) -> Json:
@@ -113,7 +113,7 @@ def write_part(part: Part, ids: deeds.Ids, losses: Losses, path: str) -> Json | 
         case Thought():
             return write_thought(part)
         case Refusal():
-            return {"type": "text", "text": part.text, "citations": None}
+            return _text(part.text, [])
         case Opaque(owner="anthropic", value=dict() as value):
             return value
         case Opaque():
@@ -127,7 +127,7 @@ def write_part(part: Part, ids: deeds.Ids, losses: Losses, path: str) -> Json | 
         case Text() | ToolCall():
             raise AssertionError("written by the caller")
         case _:
-            return deeds.write_deed(part, ids.of(part))
+            return deeds.write_deed(part, ids)
     return None
 
 

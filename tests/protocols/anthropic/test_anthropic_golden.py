@@ -1,0 +1,160 @@
+"""Every case both ways: read into the neutral language, and written from it again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anthropic_golden import cases, check, lost, plain
+
+from dragoman.catalog.profile import profile_for
+from dragoman.ir import BadRequest, Event, Failed, Losses, UpstreamError
+from dragoman.protocols.anthropic import PROTOCOL
+from dragoman.protocols.base import Route, Stamp
+
+ROUTE = Route("generate")
+COUNT = Route("count_tokens")
+STAMP = Stamp("msg_golden", 1782955817, "the-model")
+ASKED = b'{"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}'
+
+
+@pytest.mark.parametrize("case", cases("requests"))
+def test_request(case: Path) -> None:
+    try:
+        request = PROTOCOL.read_request(case.read_bytes(), ROUTE)
+    except BadRequest as error:
+        check(case, ".ir.json", plain(error))
+        _, _, body = PROTOCOL.write_error(error, ROUTE)
+        # There is no member for the path: the message begins with it.
+        assert json.loads(body)["error"]["message"].startswith(error.param or "The request")  # noqa: PT017
+        return
+    check(case, ".ir.json", plain(request))
+    losses = Losses(PROTOCOL.spelling)
+    profile = profile_for("anthropic", request.model)
+    try:
+        sent = PROTOCOL.write_request(request, request.model, profile, losses)
+    except BadRequest as error:
+        check(case, ".anthropic.json", plain(error))
+        return
+    assert sent.path == "/v1/messages"
+    check(case, ".anthropic.json", {"body": json.loads(sent.body), "losses": lost(losses)})
+    # What was written is a request of Anthropic's, and written again and again it is the same.
+    again = [sent]
+    for _ in range(2):
+        read = PROTOCOL.read_request(again[-1].body, ROUTE)
+        again.append(PROTOCOL.write_request(read, request.model, profile, Losses(PROTOCOL.spelling)))
+    assert json.loads(again[1].body) == json.loads(again[2].body)
+    counted = PROTOCOL.write_count_request(request, request.model, profile, Losses(PROTOCOL.spelling))
+    assert counted is not None
+    assert PROTOCOL.read_request(counted.body, COUNT).messages
+
+
+@pytest.mark.parametrize("case", cases("responses"))
+def test_response(case: Path) -> None:
+    body = case.read_bytes()
+    try:
+        response = PROTOCOL.read_response(body)
+    except UpstreamError as error:
+        check(case, ".ir.json", plain(error))
+        with pytest.raises(type(error)):
+            PROTOCOL.read_usage(body)
+        return
+    check(case, ".ir.json", plain(response))
+    assert PROTOCOL.read_usage(body) == response.usage
+    losses = Losses(PROTOCOL.spelling)
+    written = PROTOCOL.write_response(response, PROTOCOL.read_request(ASKED, ROUTE), STAMP, losses)
+    check(case, ".anthropic.json", {"body": json.loads(written), "losses": lost(losses)})
+
+
+def read_stream(pieces: list[bytes]) -> tuple[list[Event], UpstreamError | None]:
+    reader = PROTOCOL.stream_reader()
+    events: list[Event] = []
+    try:
+        for piece in pieces:
+            events += reader.feed(piece)
+        events += reader.end()
+    except UpstreamError as error:
+        return events, error
+    return events, None
+
+
+def write_stream(events: list[Event], error: UpstreamError | None) -> bytes:
+    writer = PROTOCOL.stream_writer(PROTOCOL.read_request(ASKED, ROUTE), STAMP, ROUTE)
+    written = writer.write(events)
+    return written + (writer.end() if error is None else writer.fail(error))
+
+
+@pytest.mark.parametrize("case", cases("streams", ".sse"))
+def test_stream(case: Path) -> None:
+    events, error = read_stream([case.read_bytes()])
+    check(case, ".ir.json", [plain(event) for event in events] + ([] if error is None else [plain(error)]))
+    check(case, ".anthropic.sse", write_stream(events, error).decode())
+
+
+@pytest.mark.parametrize("case", cases("streams", ".sse"))
+def test_stream_in_pieces(case: Path) -> None:
+    body = case.read_bytes()
+    whole, error = read_stream([body])
+    expected = [plain(event) for event in whole]
+    splits = [[body[at : at + 1] for at in range(len(body))]]
+    splits += [[body[:at], body[at:]] for at, byte in enumerate(body) if byte & 0xC0 == 0x80 or byte in b"\r\n"]
+    for pieces in splits:
+        events, failed = read_stream(pieces)
+        # What was complete before a failure may or may not have been given out.
+        if error is None:
+            assert [plain(event) for event in events] == expected
+        assert type(failed) is type(error)
+
+
+@pytest.mark.parametrize("case", cases("streams", ".sse"))
+def test_stream_written_again(case: Path) -> None:
+    """What is written reads as what it was written from, but for the stamp."""
+    events, error = read_stream([case.read_bytes()])
+    if error is not None or any(isinstance(event, Failed) for event in events):
+        return
+    writer = PROTOCOL.stream_writer(PROTOCOL.read_request(ASKED, ROUTE), STAMP, ROUTE)
+    one_by_one = b"".join(writer.write([event]) for event in events) + writer.end()
+    again, _ = read_stream([one_by_one])
+    assert write_stream(again, None) == one_by_one
+
+
+@pytest.mark.parametrize("case", cases("streams", ".sse"))
+def test_stream_grammar(case: Path) -> None:
+    """One block open at a time, dense indexes, all closed, the ends in their order."""
+    events, error = read_stream([case.read_bytes()])
+    told: list[Any] = []
+    for raw in write_stream(events, error).split(b"\n\n")[:-1]:
+        name, data = raw.split(b"\n")
+        told.append(json.loads(data.removeprefix(b"data: ")))
+        assert name == b"event: " + told[-1]["type"].encode()
+    if told[-1]["type"] == "error":
+        return
+    assert [event["type"] for event in (told[0], *told[-2:])] == ["message_start", "message_delta", "message_stop"]
+    begun, open_ = 0, False
+    for event in told[1:-2]:
+        match event["type"]:
+            case "content_block_start":
+                assert not open_ and event["index"] == begun
+                open_ = True
+            case "content_block_delta":
+                assert open_ and event["index"] == begun
+            case "content_block_stop":
+                assert open_ and event["index"] == begun
+                begun, open_ = begun + 1, False
+    assert not open_
+
+
+@pytest.mark.parametrize("case", cases("errors"))
+def test_error(case: Path) -> None:
+    given = json.loads(case.read_bytes())
+    headers = [(name.encode(), value.encode()) for name, value in given["headers"]]
+    error = PROTOCOL.read_error(given["status"], headers, given["body"].encode())
+    check(case, ".ir.json", plain(error))
+    status, written, body = PROTOCOL.write_error(error, ROUTE)
+    told = json.loads(body)
+    assert told["type"] == "error" and told["error"].keys() == {"type", "message"}
+    check(
+        case,
+        ".anthropic.json",
+        {"status": status, "headers": {name.decode(): value.decode() for name, value in written}, "body": told},
+    )
