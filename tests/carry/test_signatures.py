@@ -54,7 +54,7 @@ def kept_of(*parts: Part) -> dict[str, Kept | None]:
             case Thought(redacted=str()):
                 events.append(ThoughtDelta(0, "", None, part.redacted))
             case Thought():
-                events += [ThoughtDelta(0, letter) for letter in part.text]
+                events += [ThoughtDelta(0, letter, raw=part.raw) for letter in part.text]
                 if part.signature is not None:
                     events.append(ThoughtDelta(0, "", part.signature))
             case ToolCall():
@@ -143,6 +143,13 @@ def test_openais_reasoning_goes_back_with_its_id_to_the_account_that_sealed_it()
     assert kept["a"].good_for("openai", "p")
     assert not kept["a"].good_for("openai", "another account")
     assert not kept["a"].good_for("anthropic", "p")
+
+
+def test_raw_reasoning_before_its_signed_summary() -> None:
+    kept = kept_of(Thought("raw", raw=True), Thought("sum", R), ToolCall("a", "f"))
+    assert kept["a"] == Kept("openai", "p", before=(Thought("sum", R),))
+    kept = kept_of(Thought("raw", R, raw=True), ToolCall("a", "f"))
+    assert kept["a"] == Kept("openai", "p", before=(Thought("raw", R, raw=True),))
 
 
 def test_what_nobody_signed_is_not_kept() -> None:

@@ -12,7 +12,7 @@ import json
 import threading
 from typing import Any
 
-from e2e.vendor import Exchange, gemini_events, reply, stream
+from e2e.vendor import Exchange, gemini_events, openai_events, reply, stream
 
 ANSWER = "Paris 18°, Oslo 3°, at noon."
 SKIP = "skip_thought_signature_validator"
@@ -144,6 +144,67 @@ def _bare(part: Any) -> Any:
     return bare
 
 
+class StrictCompatible:
+    """Gemini 3 behind Google's Chat Completions: the signature is `extra_content` of a step's first call."""
+
+    def __init__(self, weather: str, time: str) -> None:
+        self._weather = weather
+        self._time = time
+        self._made: dict[str, str] = {}  # a call's id -> its signature
+        self._calls = 0
+        self._lock = threading.Lock()
+        self.skipped = 0
+        self.refused: list[str] = []
+
+    def __call__(self, exchange: Exchange) -> None:
+        body = exchange.seen.json
+        with self._lock:
+            try:
+                message = self._answer(body)
+            except Refused as error:
+                self.refused.append(str(error))
+                reply([{"error": {"code": 400, "message": str(error), "status": "INVALID_ARGUMENT"}}], 400)(exchange)
+                return
+        finish = "tool_calls" if "tool_calls" in message else "stop"
+        head = {"id": "c", "created": 1, "model": body["model"]}
+        if body.get("stream"):
+            # Google repeats the index; the ids tell the calls apart.
+            deltas = [{"tool_calls": [{**call, "index": 0}]} for call in message.get("tool_calls", ())] or [message]
+            choices = [
+                *({"index": 0, "delta": delta} for delta in deltas),
+                {"index": 0, "delta": {}, "finish_reason": finish},
+            ]
+            stream(*openai_events(*({**head, "choices": [choice]} for choice in choices)))(exchange)
+        else:
+            reply({**head, "choices": [{"index": 0, "message": message, "finish_reason": finish}]})(exchange)
+
+    def _answer(self, body: Any) -> Any:
+        named = sorted(tool["function"]["name"] for tool in body["tools"])
+        want(named == sorted([self._weather, self._time]), "Invalid function name")
+        messages = body["messages"]
+        turn = messages[max(number for number, message in enumerate(messages) if message["role"] == "user") + 1 :]
+        steps = 0
+        for message in turn:
+            for number, call in enumerate(message.get("tool_calls", ())):
+                signature = call.get("extra_content", {}).get("google", {}).get("thought_signature")
+                self.skipped += signature == SKIP
+                wanted = self._made.get(call["id"]) if number == 0 else None
+                want(signature in (wanted, SKIP), "Function call is missing a thought_signature")
+            steps += "tool_calls" in message
+        if steps == 2:
+            return {"role": "assistant", "content": ANSWER}
+        named_calls = [(self._weather, {"town": town}) for town in TOWNS] if steps == 0 else [(self._time, {})]
+        calls: list[Any] = []
+        for name, arguments in named_calls:
+            self._calls += 1
+            function = {"name": name, "arguments": json.dumps(arguments)}
+            calls.append({"id": f"function-call-{self._calls}", "type": "function", "function": function})
+        signature = base64.b64encode(f"{self._calls} {id(self)} {'w' * 300}".encode()).decode()
+        calls[0]["extra_content"] = {"google": {"thought_signature": signature}}
+        self._made[calls[0]["id"]] = signature
+        return {"role": "assistant", "content": None, "tool_calls": calls}
+
+
 class StrictClaude:
     """With thinking on. `redacted` puts an encrypted block behind the thinking."""
 
@@ -249,6 +310,166 @@ class StrictClaude:
                 f"messages.{number}: `tool_use` ids were found without `tool_result` blocks",
             )
             calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
+
+
+class StrictOpenAI:
+    """Responses, of a model that reasons, with nothing stored: its reasoning must lead each step of the current turn."""
+
+    def __init__(self, weather: str, time: str) -> None:
+        self._weather = weather
+        self._time = time
+        self._made: dict[str, tuple[Any, list[str]]] = {}  # a reasoning's id -> it, and the calls that it led to
+        self._lock = threading.Lock()
+        self.refused: list[str] = []
+
+    def __call__(self, exchange: Exchange) -> None:
+        body = exchange.seen.json
+        with self._lock:
+            try:
+                output = self._answer(body)
+            except Refused as error:
+                self.refused.append(str(error))
+                told = {"message": str(error), "type": "invalid_request_error", "param": "input", "code": None}
+                reply({"error": told}, 400)(exchange)
+                return
+        usage = {"input_tokens": 5, "output_tokens": 5, "total_tokens": 10}
+        response = {
+            "id": "resp_1", "object": "response", "created_at": 1, "model": body["model"], "status": "completed",
+            "output": output, "usage": usage, "error": None, "incomplete_details": None,
+        }  # fmt: skip
+        if body.get("stream"):
+            stream(*_responses_events(response))(exchange)
+        else:
+            reply(response)(exchange)
+
+    def _answer(self, body: Any) -> list[Any]:
+        want(body.get("store") is False, "this test is about a vendor that keeps nothing")
+        want("reasoning.encrypted_content" in body.get("include", ()), "its reasoning must be asked for")
+        want(
+            sorted(tool["name"] for tool in body["tools"]) == sorted([self._weather, self._time]),
+            "Invalid 'tools[0].name'",
+        )
+        items = body["input"]
+        start = max(number for number, item in enumerate(items) if item.get("role") == "user") + 1
+        self._check_reasoning(items)
+        steps = self._check_turn(items[start:])
+        if steps == 2:
+            return [
+                {
+                    "type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+                    "content": [{"type": "output_text", "text": ANSWER, "annotations": []}],
+                }
+            ]  # fmt: skip
+        number = len(self._made)
+        named = [(self._weather, {"town": town}) for town in TOWNS] if steps == 0 else [(self._time, {})]
+        calls = [
+            {
+                "type": "function_call", "id": f"fc_{number}_{at}", "call_id": f"call_{number}_{at}", "status": "completed",
+                "name": name, "arguments": json.dumps(arguments),
+            }
+            for at, (name, arguments) in enumerate(named)
+        ]  # fmt: skip
+        reasoning = {
+            "type": "reasoning",
+            "id": f"rs_{number}_{id(self)}",
+            "summary": [{"type": "summary_text", "text": "I look."}],
+            "encrypted_content": f"gAAAA{number}{'z' * 300}",
+        }
+        self._made[reasoning["id"]] = reasoning, [call["call_id"] for call in calls]
+        return [reasoning, *calls]
+
+    def _check_reasoning(self, items: list[Any]) -> None:
+        for number, item in enumerate(items):
+            if item.get("type") != "reasoning":
+                continue
+            made, calls = self._made.get(item["id"], ({}, []))
+            told = {name: item.get(name) for name in ("type", "id", "summary", "encrypted_content")}
+            want(told == made, "The encrypted content could not be verified.")
+            behind = items[number + 1] if number + 1 < len(items) else {}
+            want(
+                behind.get("call_id") == calls[0],
+                f"Item '{item['id']}' of type 'reasoning' was provided without its required following item.",
+            )
+
+    def _check_turn(self, items: list[Any]) -> int:
+        """How many steps there were."""
+        leads = {calls[0]: made["id"] for made, calls in self._made.values()}
+        open_calls: set[str] = set()
+        steps = 0
+        for number, item in enumerate(items):
+            if item["type"] == "function_call":
+                led = items[number - 1].get("id") if number else None
+                wanted = leads.get(item["call_id"])
+                want(
+                    wanted is None or led == wanted,
+                    f"Item '{item['call_id']}' of type 'function_call' was provided without its required 'reasoning' item",
+                )
+                steps += wanted is not None
+                open_calls.add(item["call_id"])
+            elif item["type"] == "function_call_output":
+                want(item["call_id"] in open_calls, f"No tool call found for function call output {item['call_id']}.")
+                open_calls.remove(item["call_id"])
+        want(not open_calls, f"No tool output found for function calls {open_calls}.")
+        return steps
+
+
+def _responses_events(response: Any) -> list[bytes]:
+    begun = {**response, "output": [], "status": "in_progress", "usage": None}
+    events: list[Any] = [{"type": "response.created", "response": begun}]
+    for index, item in enumerate(response["output"]):
+        at = {"output_index": index, "item_id": item["id"]}
+        match item["type"]:
+            case "reasoning":
+                (summary,) = item["summary"]
+                empty = {**item, "summary": [], "encrypted_content": "gAAAAearly"}
+                inside = [
+                    {
+                        "type": "response.reasoning_summary_part.added",
+                        **at,
+                        "summary_index": 0,
+                        "part": {**summary, "text": ""},
+                    },
+                    {
+                        "type": "response.reasoning_summary_text.delta",
+                        **at,
+                        "summary_index": 0,
+                        "delta": summary["text"][:3],
+                    },
+                    {
+                        "type": "response.reasoning_summary_text.delta",
+                        **at,
+                        "summary_index": 0,
+                        "delta": summary["text"][3:],
+                    },
+                    {"type": "response.reasoning_summary_text.done", **at, "summary_index": 0, "text": summary["text"]},
+                    {"type": "response.reasoning_summary_part.done", **at, "summary_index": 0, "part": summary},
+                ]
+            case "function_call":
+                empty = {**item, "arguments": ""}
+                inside = [
+                    {"type": "response.function_call_arguments.delta", **at, "delta": item["arguments"]},
+                    {"type": "response.function_call_arguments.done", **at, "arguments": item["arguments"]},
+                ]
+            case _:
+                (part,) = item["content"]
+                empty = {**item, "content": []}
+                inside = [
+                    {"type": "response.content_part.added", **at, "content_index": 0, "part": {**part, "text": ""}},
+                    {"type": "response.output_text.delta", **at, "content_index": 0, "delta": part["text"]},
+                    {"type": "response.output_text.done", **at, "content_index": 0, "text": part["text"]},
+                    {"type": "response.content_part.done", **at, "content_index": 0, "part": part},
+                ]
+        added = {
+            "type": "response.output_item.added",
+            "output_index": index,
+            "item": {**empty, "status": "in_progress"},
+        }
+        events += [added, *inside, {"type": "response.output_item.done", "output_index": index, "item": item}]
+    events.append({"type": "response.completed", "response": response})
+    return [
+        f"event: {event['type']}\ndata: {json.dumps({**event, 'sequence_number': number})}\n\n".encode()
+        for number, event in enumerate(events)
+    ]
 
 
 def _claude_events(message: Any) -> list[bytes]:

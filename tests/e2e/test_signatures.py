@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,9 @@ import pytest
 from dragoman.carry.names import names_for
 from dragoman.ir import FunctionTool, Request
 from dragoman.protocols.known import PROTOCOLS
-from e2e.forgetful import TIME, WEATHER, Chat
+from e2e.forgetful import TIME, WEATHER, Chat, Forgetful, Messages, Responses
 from e2e.gateway import Gateway, provider, running
-from e2e.strict import ANSWER, StrictClaude, StrictGemini
+from e2e.strict import ANSWER, StrictClaude, StrictCompatible, StrictGemini, StrictOpenAI
 from e2e.vendor import serving
 
 KEY = "dgm_other_key_of_the_tests"
@@ -40,19 +42,26 @@ def at_vendor(protocol: str = "gemini") -> tuple[str, str]:
 
 
 @contextmanager
-def behind(
-    data: Path, vendor: Any, protocol: str = "gemini", models: str = "gemini-*", workers: int = 1
-) -> Iterator[Gateway]:
+def behind(data: Path, vendor: StrictGemini) -> Iterator[Gateway]:
     with serving(vendor) as served:
-        entry = provider("vendor", protocol, served.base_url, models)
-        with running(
-            data, config=CONFIG.format(providers=entry, key=KEY), arguments=("--workers", str(workers))
-        ) as gateway:
+        entry = provider("vendor", "gemini", served.base_url, "gemini-*")
+        with running(data, config=CONFIG.format(providers=entry, key=KEY)) as gateway:
             yield gateway
 
 
-def talk(gateway: Gateway, stream: bool, model: str = "gemini-3-pro-preview") -> Chat:
-    return Chat(gateway.base_url, gateway.key, model, stream=stream)
+def talk(gateway: Gateway, stream: bool) -> Chat:
+    return Chat(gateway.base_url, gateway.key, "gemini-3-pro-preview", stream=stream)
+
+
+CLIENTS: dict[str, type[Forgetful]] = {"chat": Chat, "responses": Responses, "messages": Messages}
+# Gemini 3 behind Google's own Chat endpoint has the same law.
+STRICT: dict[str, tuple[str, str, Callable[[], Any]]] = {
+    "gemini": ("gemini", "gemini-3-pro-preview", lambda: StrictGemini(*at_vendor("gemini"), with_ids=True)),
+    "gemini-by-chat": ("openai-chat", "gemini-3-pro-preview", lambda: StrictCompatible(*at_vendor("openai-chat"))),
+    "claude": ("anthropic", "claude-opus-4-6", lambda: StrictClaude(*at_vendor("anthropic"))),
+    "claude-redacted": ("anthropic", "claude-opus-4-6", lambda: StrictClaude(*at_vendor("anthropic"), redacted=True)),
+    "openai": ("openai-responses", "gpt-5.4", lambda: StrictOpenAI(*at_vendor("openai-responses"))),
+}
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
@@ -73,7 +82,7 @@ def test_gemini_3_accepts_what_a_forgetful_client_sends_back(tmp_path: Path, str
     assert vendor.skipped == 0
 
 
-def test_a_restart_and_another_worker_make_no_difference(tmp_path: Path) -> None:
+def test_a_kill_a_restart_and_another_worker_make_no_difference(tmp_path: Path) -> None:
     vendor = StrictGemini(*at_vendor())
     with serving(vendor) as served:
         config = CONFIG.format(providers=provider("vendor", "gemini", served.base_url, "gemini-*"), key=KEY)
@@ -81,6 +90,7 @@ def test_a_restart_and_another_worker_make_no_difference(tmp_path: Path) -> None
             chat = talk(gateway, stream=True)
             chat.ask("What is the weather in Paris and Oslo?")
             assert chat.step() is None
+            os.killpg(gateway.process.pid, signal.SIGKILL)
         key = gateway.key
         with running(tmp_path, config=config, key=key, arguments=("--workers", "2")) as gateway:
             for _ in range(2):
@@ -133,16 +143,69 @@ def test_a_database_that_is_gone_fails_no_request(tmp_path: Path) -> None:
     assert (vendor.refused, vendor.skipped) == ([], 0)
 
 
-@pytest.mark.skipif("anthropic" not in PROTOCOLS, reason="the protocol is to come")
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("redacted", [False, True], ids=["thinking", "redacted too"])
-def test_claude_gets_its_thinking_back(tmp_path: Path, stream: bool, redacted: bool) -> None:
-    vendor = StrictClaude(*at_vendor("anthropic"), redacted=redacted)
-    with behind(tmp_path, vendor, "anthropic", "claude-*") as gateway:
-        chat = talk(gateway, stream, "claude-opus-4-6")
+# The same protocol is passed on as it is: there a client answers for its history itself.
+_OWN = {"chat": "openai-chat", "responses": "openai-responses", "messages": "anthropic"}
+PAIRS = [
+    (client, vendor) for client in CLIENTS for vendor, (protocol, *_) in STRICT.items() if _OWN[client] != protocol
+]
+
+
+@pytest.fixture(scope="module")
+def all_vendors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, dict[str, Any]]]:
+    """A gateway before all of them, by name."""
+    simulated = {name: make() for name, (_, _, make) in STRICT.items()}
+    with ExitStack() as stack:
+        entries = ""
+        for name, (protocol, _, _) in STRICT.items():
+            base_url = stack.enter_context(serving(simulated[name])).base_url
+            entries += provider(name, protocol, base_url + ("/v1" if protocol.startswith("openai") else ""), "none")
+        config = CONFIG.format(providers=entries, key=KEY)
+        yield stack.enter_context(running(tmp_path_factory.mktemp("strict"), config=config)), simulated
+
+
+@pytest.mark.parametrize(("client", "vendor"), PAIRS)
+def test_every_vendor_accepts_what_every_forgetful_client_sends_back(
+    all_vendors: tuple[Gateway, dict[str, Any]], client: str, vendor: str
+) -> None:
+    gateway, simulated = all_vendors
+    for stream in (False, True):
+        chat = CLIENTS[client](gateway.base_url, gateway.key, f"{vendor}/{STRICT[vendor][1]}", stream=stream)
         assert chat.talk("What is the weather in Paris and Oslo?") == ANSWER
         assert chat.talk("And now?") == ANSWER
-    assert vendor.refused == []
+        assert len(set(chat.ids)) == 6
+    assert simulated[vendor].refused == []
+    assert getattr(simulated[vendor], "skipped", 0) == 0
+
+
+def test_a_conversation_moves_to_another_vendor(tmp_path: Path) -> None:
+    """What one vendor signed is not shown to the next; that one's own law is kept all the same."""
+    gemini, claude, openai = (STRICT[name][2]() for name in ("gemini", "claude", "openai"))
+    with serving(gemini) as first, serving(claude) as second, serving(openai) as third:
+        entries = (
+            provider("google", "gemini", first.base_url, "gemini-*")
+            + provider("anthropic", "anthropic", second.base_url, "claude-*")
+            + provider("openai", "openai-responses", f"{third.base_url}/v1", "gpt-*")
+        )
+        with running(tmp_path, config=CONFIG.format(providers=entries, key=KEY)) as gateway:
+            chat = talk(gateway, stream=True)
+            for model in ("gemini-3-pro-preview", "gpt-5.4", "gemini-3-pro-preview"):
+                chat.model = model
+                assert chat.talk("What is the weather in Paris and Oslo?") == ANSWER
+            # In the middle of a turn: Gemini is told to do without, and so is the caller.
+            chat.model = "gpt-5.4"
+            chat.ask("Once more.")
+            assert chat.step() is None
+            assert set(chat.losses) == {None}
+            chat.model = "gemini-3-pro-preview"
+            assert chat.step() is None
+            assert chat.losses[-1] is not None
+            assert chat.step() == ANSWER
+        for vendor in (first, second, third):
+            assert all(foreign not in seen.body.decode() for seen in vendor.seen for foreign in ("dg1.",))
+        assert all("encrypted_content" not in seen.body.decode() for seen in first.seen)
+        assert all("thoughtSignature" not in seen.body.decode() for seen in third.seen)
+    assert (gemini.refused, claude.refused, openai.refused) == ([], [], [])
+    assert gemini.skipped == 2
 
 
 # --- the vendors themselves: what they would refuse

@@ -28,7 +28,7 @@ from dragoman.ir import (
 class _Step:
     """What a candidate has said since its last call."""
 
-    __slots__ = ("before", "behind", "said", "text", "words")
+    __slots__ = ("before", "behind", "raw", "said", "text", "words")
 
     def __init__(self) -> None:
         self.before: list[Thought] = []
@@ -36,6 +36,7 @@ class _Step:
         self.said = False
         self.text: Signature | None = None
         self.words: list[str] = []  # of a thought whose signature is to come
+        self.raw = False
 
     def thought(self, thought: Thought) -> None:
         if thought.signature is not None or thought.redacted is not None:
@@ -124,9 +125,13 @@ class Inward:
     def _thought(self, event: ThoughtDelta) -> None:
         step = self._step(event.index)
         if event.text:
+            if event.raw != step.raw:  # OpenAI's reasoning items may hold both; what is signed comes last
+                step.words.clear()
+                step.raw = event.raw
             step.words.append(event.text)
         if event.signature is not None or event.redacted is not None:
-            step.thought(Thought("".join(step.words), event.signature, event.redacted, event.raw))
+            raw = step.raw if step.words else event.raw
+            step.thought(Thought("".join(step.words), event.signature, event.redacted, raw))
             step.words.clear()
 
     def _started(self, event: ToolCallStarted) -> ToolCallStarted:
