@@ -1,4 +1,4 @@
-"""What a model cannot do is refused, by the field that asks for it, before Google would; and built-in tools by all their names."""
+"""What a model cannot do is refused, by the field that asks for it, before Google would; built-in tools by all their names."""
 
 import json
 from typing import Any

@@ -33,12 +33,14 @@ _KNOWN = {
     "assistant": frozenset(
         {
             "role", "content", "name", "refusal", "tool_calls", "function_call", "reasoning_content", "reasoning",
-            "extra_content", "images", "audio", "annotations", "reasoning_details",
+            "extra_content", "images", "audio",
         }
     ),
     "tool": frozenset({"role", "content", "tool_call_id", "name"}),
     "function": frozenset({"role", "content", "name"}),
 }  # fmt: skip
+# What answers tell beside their words, and clients send back with them: nothing is asked by it.
+_SAID_ALREADY = frozenset({"annotations", "reasoning_details", "native_finish_reason"})
 
 
 class Conversation:
@@ -128,8 +130,9 @@ class Conversation:
         known = _KNOWN[role]
         for key, value in message.items():
             if key not in known and value not in fields.EMPTY:
-                owner = HINTS.get(key)
-                self.extras.append(Extra("", key, value, f"{path}.{key}", harmless=owner is not None))
+                self.extras.append(
+                    Extra("", key, value, f"{path}.{key}", harmless=key in _SAID_ALREADY or key in HINTS)
+                )
 
     def _content(self, content: Any, path: str, *, required: bool = False) -> tuple[Part, ...]:
         if type(content) is str:

@@ -93,7 +93,9 @@ def _function(tool: FunctionTool, losses: Losses) -> Json:
     if tool.description is not None:
         function["description"] = tool.description
     if tool.parameters is not None:
-        function["parameters"] = tool.parameters
+        # 400 "schema must be a JSON Schema of 'type: \"object\"', got 'type: None'"; arguments are always one.
+        bare = "type" not in tool.parameters and "$ref" not in tool.parameters
+        function["parameters"] = {"type": "object", **tool.parameters} if bare else tool.parameters
     if tool.strict is not None:
         function["strict"] = tool.strict
     return {"type": "function", "function": function}
