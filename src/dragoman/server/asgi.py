@@ -8,7 +8,7 @@ from typing import Any
 
 from dragoman.ir import BadRequest, RequestTimeout, TooLarge
 from dragoman.protocols.base import Headers
-from dragoman.server.http import AT_ONCE, GARBLED, WHOLE
+from dragoman.server.exchange import EXCHANGE, Exchange
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -22,8 +22,8 @@ class AsgiCaller:
     """`started` is true once a byte of the answer may have left; `lingers` where `linger` is to be awaited after the answer."""
 
     __slots__ = (
+        "_exchange",
         "_receive",
-        "_scope",
         "_send",
         "_unread",
         "headers",
@@ -44,7 +44,7 @@ class AsgiCaller:
         self.remote: str = client[0] if client else ""
         self.started = False
         self.lingers = False
-        self._scope = scope
+        self._exchange: Exchange | None = scope.get(EXCHANGE)
         self._receive = receive
         self._send = send
         self._unread = True
@@ -53,6 +53,9 @@ class AsgiCaller:
         length = self.headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > limit:
             raise _too_large(limit)
+        exchange = self._exchange
+        if exchange is not None and exchange.whole:
+            return self._complete(exchange.take(), limit)
         message = await self._next(timeout)
         if not message.get("more_body"):
             body: bytes = message.get("body", b"")
@@ -76,16 +79,13 @@ class AsgiCaller:
         self._unread = False
         if len(body) > limit:
             raise _too_large(limit)
-        if GARBLED in self._scope:
+        if self._exchange is not None and self._exchange.garbled:
             raise BadRequest("The request body breaks HTTP/1.1's rules for chunks.", code="invalid_http")
         return body
 
     async def _next(self, timeout: float) -> MutableMapping[str, Any]:
-        if WHOLE in self._scope:
+        async with _deadline(timeout):
             message = await self._receive()
-        else:
-            async with _deadline(timeout):
-                message = await self._receive()
         if message["type"] == "http.disconnect":
             raise asyncio.CancelledError("the caller left")
         return message
@@ -100,8 +100,8 @@ class AsgiCaller:
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
             return
-        at_once = self._scope.get(AT_ONCE)
-        if at_once is not None and at_once(status, headers, body):
+        exchange = self._exchange
+        if exchange is not None and exchange.answer(status, headers, body):
             return
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
@@ -123,13 +123,25 @@ class AsgiCaller:
 
     async def start(self, status: int, headers: Headers) -> None:
         self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        if self._exchange is not None:
+            self._exchange.start(status, headers)
+        else:
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        exchange = self._exchange
+        if exchange is None:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            return
+        if exchange.choked:
+            await exchange.drained()
+        exchange.write(data)
 
     async def finish(self) -> None:
-        await self._send({"type": "http.response.body", "body": b""})
+        if self._exchange is not None:
+            self._exchange.finish()
+        else:
+            await self._send({"type": "http.response.body", "body": b""})
 
 
 class _deadline:
