@@ -18,6 +18,7 @@ from dragoman.protocols.base import Outgoing, Peek, Route
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.read_response import answer_in
 from dragoman.protocols.gemini.read_tools import ALIASES, read_openai_shape
+from dragoman.protocols.gemini.usage import Counts, usage_of_counts
 from dragoman.protocols.gemini.usage import read_usage as read_counts
 from dragoman.protocols.gemini.write_request import image_config, path_of
 from dragoman.wire.json import NotJson, decode, decode_object, encode
@@ -39,7 +40,7 @@ class _Answer(Struct, gc=False):
 
     candidates: Raw | UnsetType = UNSET
     error: Raw | UnsetType = UNSET
-    usageMetadata: Raw | UnsetType = UNSET
+    usageMetadata: Counts | None = None
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
@@ -159,8 +160,8 @@ def read_usage(body: bytes) -> Usage | None:
         answer = _decode_answer(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         answer = _Answer()
-    if answer.candidates is not UNSET and answer.error is UNSET and answer.usageMetadata is not UNSET:
-        return read_counts(decode(bytes(answer.usageMetadata)))
+    if answer.candidates is not UNSET and answer.error is UNSET and answer.usageMetadata is not None:
+        return usage_of_counts(answer.usageMetadata)
     value = answer_in(body)
     candidates = value.get("candidates")
     if not (isinstance(candidates, list) or "promptFeedback" in value or "totalTokens" in value):

@@ -4,11 +4,61 @@ Google counts tool-use tokens outside `promptTokenCount` and thoughts outside `c
 the four (recorded: 55 + 51 + 89 + 56 = 251).
 """
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
 
 from dragoman.ir import Usage
 
+_Tokens = Annotated[int, Meta(ge=0)]
+
 _TIERS = frozenset({"flex", "standard", "priority"})
+
+
+class _Share(Struct, gc=False):
+    modality: str
+    tokenCount: _Tokens = 0
+
+
+class Counts(Struct, gc=False):
+    """A `usageMetadata` object as it should be; what is not so is read by `read_usage`, from plain values."""
+
+    promptTokenCount: _Tokens = 0
+    candidatesTokenCount: _Tokens | None = None
+    thoughtsTokenCount: _Tokens | None = None
+    toolUsePromptTokenCount: _Tokens = 0
+    cachedContentTokenCount: _Tokens = 0
+    totalTokenCount: _Tokens = 0
+    promptTokensDetails: tuple[_Share, ...] = ()
+    candidatesTokensDetails: tuple[_Share, ...] = ()
+    cacheTokensDetails: tuple[_Share, ...] = ()
+    toolUsePromptTokensDetails: tuple[_Share, ...] = ()
+
+
+def usage_of_counts(counts: Counts) -> Usage:
+    """As `read_usage`, of a typed object."""
+    prompt, tool = counts.promptTokenCount, counts.toolUsePromptTokenCount
+    told, thoughts = counts.candidatesTokenCount, counts.thoughtsTokenCount
+    if told is None and thoughts is None:
+        output = max(0, counts.totalTokenCount - prompt - tool)
+    else:
+        output = (told or 0) + (thoughts or 0)
+    return Usage(
+        prompt + tool,
+        output,
+        counts.cachedContentTokenCount,
+        0,
+        thoughts or 0,
+        tool,
+        _shares(counts.promptTokensDetails),
+        _shares(counts.candidatesTokensDetails),
+        _shares(counts.cacheTokensDetails),
+        _shares(counts.toolUsePromptTokensDetails),
+    )
+
+
+def _shares(details: tuple[_Share, ...]) -> tuple[tuple[str, int], ...]:
+    return tuple([(share.modality.lower(), share.tokenCount) for share in details]) if details else ()
 
 
 def read_usage(meta: Any) -> Usage | None:

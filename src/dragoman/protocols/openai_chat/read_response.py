@@ -1,6 +1,5 @@
 """A vendor's one-shot answer into the neutral language, read tolerantly: servers that imitate OpenAI leave things out."""
 
-import re
 from typing import Any
 
 import msgspec
@@ -28,11 +27,10 @@ from dragoman.protocols.openai_chat import speech
 from dragoman.protocols.openai_chat.annotations import read_annotations
 from dragoman.protocols.openai_chat.finish import read_finish
 from dragoman.protocols.openai_chat.read_parts import google_signature
-from dragoman.protocols.openai_chat.usage import read_usage
+from dragoman.protocols.openai_chat.usage import Counts, read_usage, usage_of_counts
 from dragoman.wire import json
 
 Json = dict[str, Any]
-_CHOICES = re.compile(rb"\[\s*\{")
 
 
 def read_response(body: bytes) -> Response:
@@ -230,10 +228,14 @@ def _pair(item: Json) -> tuple[str, float]:
     return text_or_empty(item.get("token")), float(logprob) if isinstance(logprob, int | float) else 0.0
 
 
+class _AnyObject(Struct, gc=False):
+    """Any JSON object; its members are checked to be JSON and not kept."""
+
+
 class _Counted(Struct, gc=False):
-    choices: msgspec.Raw = msgspec.Raw(b"")
-    usage: Any = None
-    error: msgspec.Raw = msgspec.Raw(b"null")
+    choices: list[_AnyObject] = []
+    usage: Counts | None = None
+    error: Any = None
 
 
 _decode_counted = msgspec.json.Decoder(_Counted).decode
@@ -244,7 +246,7 @@ def usage_of(body: bytes) -> Usage | None:
     try:
         seen = _decode_counted(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        seen = None
-    if seen is not None and bytes(seen.error) == b"null" and _CHOICES.match(bytes(seen.choices)):
-        return read_usage(seen.usage)
-    return read_response(body).usage
+        return read_response(body).usage
+    if seen.error is not None or not seen.choices:
+        return read_response(body).usage
+    return None if seen.usage is None else usage_of_counts(seen.usage)

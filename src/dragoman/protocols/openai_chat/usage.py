@@ -1,12 +1,87 @@
 """Token counts: OpenAI's `prompt_tokens` include cached input and its `completion_tokens` include reasoning, as ours do."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
 
 from dragoman.ir import Usage
+
+_Tokens = Annotated[int, Meta(ge=0)] | None
 
 # Field of *_tokens_details -> modality.
 _MODALITIES = {"text_tokens": "text", "image_tokens": "image", "audio_tokens": "audio", "video_tokens": "video"}
 _NONE: dict[str, Any] = {}
+
+
+class _Into(Struct, gc=False):
+    cached_tokens: _Tokens = 0
+    cache_write_tokens: _Tokens = 0
+    text_tokens: _Tokens = 0
+    image_tokens: _Tokens = 0
+    audio_tokens: _Tokens = 0
+    video_tokens: _Tokens = 0
+
+
+class _Out(Struct, gc=False):
+    reasoning_tokens: _Tokens = 0
+    accepted_prediction_tokens: _Tokens = 0
+    rejected_prediction_tokens: _Tokens = 0
+    text_tokens: _Tokens = 0
+    image_tokens: _Tokens = 0
+    audio_tokens: _Tokens = 0
+    video_tokens: _Tokens = 0
+
+
+class Counts(Struct, gc=False):
+    """A `usage` object as it should be; what is not so is read by `read_usage`, from plain values."""
+
+    prompt_tokens: _Tokens = 0
+    completion_tokens: _Tokens = 0
+    total_tokens: _Tokens = 0
+    prompt_tokens_details: _Into | None = None
+    completion_tokens_details: _Out | None = None
+    prompt_cache_hit_tokens: _Tokens = 0
+
+
+_NO_INTO = _Into()
+_NO_OUT = _Out()
+
+
+def usage_of_counts(counts: Counts) -> Usage:
+    """As `read_usage`, of a typed object."""
+    into = counts.prompt_tokens_details or _NO_INTO
+    out = counts.completion_tokens_details or _NO_OUT
+    prompt = counts.prompt_tokens or 0
+    reasoning = out.reasoning_tokens or 0
+    return Usage(
+        prompt,
+        _completion(prompt, counts.completion_tokens or 0, reasoning, counts.total_tokens or 0),
+        into.cached_tokens or counts.prompt_cache_hit_tokens or 0,
+        into.cache_write_tokens or 0,
+        reasoning,
+        0,
+        _typed_modalities(into),
+        _typed_modalities(out),
+        accepted_prediction=out.accepted_prediction_tokens or 0,
+        rejected_prediction=out.rejected_prediction_tokens or 0,
+    )
+
+
+def _typed_modalities(details: _Into | _Out) -> tuple[tuple[str, int], ...]:
+    # On every answer's way, and nearly always nothing: so no generator.
+    if not (details.text_tokens or details.image_tokens or details.audio_tokens or details.video_tokens):
+        return ()
+    return tuple((name, count) for field, name in _MODALITIES.items() if (count := getattr(details, field)))
+
+
+def _completion(prompt: int, completion: int, reasoning: int, total: int) -> int:
+    """All output tokens, whichever way the vendor counts its reasoning."""
+    if not completion and total > prompt:
+        return total - prompt
+    if reasoning > completion or (reasoning and total == prompt + completion + reasoning):
+        # xAI and Google's compatible endpoint count reasoning beside the completion, not inside it.
+        return completion + reasoning
+    return completion
 
 
 def read_usage(value: Any) -> Usage | None:
@@ -21,17 +96,10 @@ def read_usage(value: Any) -> Usage | None:
     if not cached:  # DeepSeek's spelling (api-docs.deepseek.com, context caching)
         cached = _count(value, "prompt_cache_hit_tokens")
     prompt = _count(value, "prompt_tokens")
-    completion = _count(value, "completion_tokens")
-    total = _count(value, "total_tokens")
     reasoning = _count(out, "reasoning_tokens")
-    if not completion and total > prompt:
-        completion = total - prompt
-    elif reasoning > completion or (reasoning and total == prompt + completion + reasoning):
-        # xAI and Google's compatible endpoint count reasoning beside the completion, not inside it.
-        completion += reasoning
     return Usage(
         input=prompt,
-        output=completion,
+        output=_completion(prompt, _count(value, "completion_tokens"), reasoning, _count(value, "total_tokens")),
         cached_input=cached,
         cache_write=_count(into, "cache_write_tokens"),
         reasoning=reasoning,
@@ -75,8 +143,4 @@ def _count(holder: dict[str, Any], key: str) -> int:
 
 
 def _modalities(details: dict[str, Any]) -> tuple[tuple[str, int], ...]:
-    get = details.get
-    # On every answer's way, and nearly always nothing: so no generator.
-    if not (get("text_tokens") or get("image_tokens") or get("audio_tokens") or get("video_tokens")):
-        return ()
     return tuple((name, count) for field, name in _MODALITIES.items() if (count := _count(details, field)))
