@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from dragoman import __version__
 from dragoman.config import Provider
-from dragoman.upstream.base import Deadlines, Headers, Origin, OutgoingRequest
+from dragoman.upstream.base import Deadlines, FixedHeaders, Headers, Origin, OutgoingRequest
 
 _USER_AGENT = (b"user-agent", f"dragoman/{__version__}".encode())
 _JSON = (b"content-type", b"application/json")
@@ -71,7 +71,7 @@ class Endpoint:
             if protocol == "anthropic":
                 signed.append(_ANTHROPIC_VERSION)
             given = {name for name, _ in self.extra_headers}
-            signed = [header for header in signed if header[0] not in given] + self.extra_headers
+            signed = FixedHeaders([header for header in signed if header[0] not in given] + self.extra_headers)
             self._signed[(protocol, credential)] = signed
         return signed
 

@@ -58,7 +58,7 @@ class CallerConnection(asyncio.Protocol):
         self._app = config.loaded_app
         self._state = server_state
         self._keep_alive_seconds = config.timeout_keep_alive
-        self._loop = _loop or asyncio.get_running_loop()
+        self.loop = _loop or asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._parser: Any = None
         self._client: Any = None
@@ -84,7 +84,7 @@ class CallerConnection(asyncio.Protocol):
         self._scheme = "https" if transport.get_extra_info("sslcontext") else "http"
         self._state.connections.add(self)
         self._parser = HttpRequestParser(self)
-        self._wait_until(self._loop.time() + self.head_seconds)
+        self._wait_until(self.loop.time() + self.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._state.connections.discard(self)
@@ -107,7 +107,7 @@ class CallerConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         if self.choked is None:
-            self.choked = self._loop.create_future()
+            self.choked = self.loop.create_future()
 
     def resume_writing(self) -> None:
         choked, self.choked = self.choked, None
@@ -126,7 +126,7 @@ class CallerConnection(asyncio.Protocol):
         self._feed(data)
         if self._in_head and not self._head_timed and self._room < MAX_HEAD:
             self._head_timed = True
-            self._wait_until(self._loop.time() + self.head_seconds)
+            self._wait_until(self.loop.time() + self.head_seconds)
 
     def _receive_long(self, data: bytes, room: int) -> None:
         """More than the head has room for; whether some of it is body will show when the head's share is read."""
@@ -261,11 +261,11 @@ class CallerConnection(asyncio.Protocol):
         if self._waiting:
             self._serve(self._waiting.popleft())
         elif self._in_head and self._room == MAX_HEAD:
-            self._wait_until(self._loop.time() + self._keep_alive_seconds)
+            self._wait_until(self.loop.time() + self._keep_alive_seconds)
 
     def _serve(self, exchange: Exchange) -> None:
         self._running = exchange
-        exchange.begin(self._app, self._loop, self._state.tasks)
+        exchange.begin(self._app, self.loop, self._state.tasks)
 
     def _pause_reading(self) -> None:
         if self._reading:
@@ -282,7 +282,7 @@ class CallerConnection(asyncio.Protocol):
         if due < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_at(due, self._on_time)
+            self._timer = self.loop.call_at(due, self._on_time)
             self._timer_at = due
 
     def _on_time(self) -> None:
@@ -291,7 +291,7 @@ class CallerConnection(asyncio.Protocol):
         due = self._due
         if due == inf:
             return
-        if due > self._loop.time():
+        if due > self.loop.time():
             self._wait_until(due)
             return
         self._due = inf
@@ -340,7 +340,7 @@ class CallerConnection(asyncio.Protocol):
         self._transport.write(head_of(status, b"", headers) + body)
         if self._transport.can_write_eof():
             self._transport.write_eof()
-        self._wait_until(self._loop.time() + _LINGER_SECONDS)
+        self._wait_until(self.loop.time() + _LINGER_SECONDS)
 
 
 def _spoken_at(url: bytes) -> str:

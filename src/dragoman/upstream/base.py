@@ -5,10 +5,21 @@ Knows no provider, no protocol and no JSON. Implementations: `lean` (the hot pat
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 Headers = list[tuple[bytes, bytes]]
+
+
+class FixedHeaders(list[tuple[bytes, bytes]]):
+    """Headers that many requests share and nobody changes, so that a transport may keep what it made of them in `written`."""
+
+    __slots__ = ("written",)
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        super().__init__(headers)
+        self.written: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

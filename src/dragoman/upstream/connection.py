@@ -56,7 +56,6 @@ class Connection(asyncio.Protocol):
         "_keep_alive",
         "_last",
         "_leftover",
-        "_loop",
         "_max_head",
         "_out",
         "_parser",
@@ -73,6 +72,7 @@ class Connection(asyncio.Protocol):
         "closed",
         "coding",
         "heard",
+        "loop",
         "lost",
         "on_body",
         "paused",
@@ -85,7 +85,7 @@ class Connection(asyncio.Protocol):
         self.coding = b""
         self.lost: asyncio.Future[None] = loop.create_future()
         self._pool = pool
-        self._loop = loop
+        self.loop = loop
         self._max_head = max_head
         self._high_water = high_water
         self._transport: asyncio.Transport
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
         self._response = response
         self._deadlines = deadlines
         self._total_at = total_at
-        self._head_by = self._loop.time() + deadlines.first_byte
+        self._head_by = self.loop.time() + deadlines.first_byte
         self._head_only = method == b"HEAD"
         self._head_room = self._max_head
         self._headers: Headers = []
@@ -138,7 +138,7 @@ class Connection(asyncio.Protocol):
         """Read from the socket again after the reader took what was held for it."""
         self.paused = False
         if not self.closed:
-            self._last = self._loop.time()
+            self._last = self.loop.time()
             self._transport.resume_reading()
             self._arm(self._last + self._deadlines.idle)
 
@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         self.heard = True
-        self._last = self._loop.time()
+        self._last = self.loop.time()
         try:
             if self._in_head:
                 self._feed_head(data)
@@ -345,7 +345,7 @@ class Connection(asyncio.Protocol):
             if self._timer is not None:
                 self._timer.cancel()
             self._timer_at = at
-            self._timer = self._loop.call_at(at, self._on_timer)
+            self._timer = self.loop.call_at(at, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -354,7 +354,7 @@ class Connection(asyncio.Protocol):
             return
         at, phase = self._due()
         # Loops count in milliseconds at best; what is due within half of one is due.
-        if at - self._loop.time() > 0.0005:
+        if at - self.loop.time() > 0.0005:
             self._arm(at)
         elif phase is None:
             self.close()

@@ -46,11 +46,15 @@ class LeanTransport:
         self._high_water = high_water
         self._pools: dict[Origin, Pool] = {}
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         if ssl_context is not None:
             ssl_context.set_alpn_protocols(["http/1.1"])
 
     async def send(self, request: OutgoingRequest) -> IncomingResponse:
-        loop = asyncio.get_running_loop()
+        # Kept, because asking asyncio for it costs a system call (getpid, against forks) each time.
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         deadlines = request.deadlines
         start = loop.time()
         total_at = start + deadlines.total

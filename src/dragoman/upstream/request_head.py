@@ -5,13 +5,18 @@ Knows nothing of connections. One join a request, and two scans of the result in
 
 from __future__ import annotations
 
-from dragoman.upstream.base import Origin, OutgoingRequest
+from dragoman.upstream.base import FixedHeaders, Headers, Origin, OutgoingRequest
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Methods for which a missing body is the rule, so that `Content-Length: 0` would be odd.
 _BODILESS = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
 # Set here and nowhere else: two writers of the framing is how requests are smuggled.
 _OURS = (b"\nhost:", b"\ncontent-length:", b"\ntransfer-encoding:", b"\nconnection:", b"\nexpect:")
+
+
+# Targets that were found fit; callers choose the models in them, so what is remembered has a bound.
+_targets: set[bytes] = set()
+_MOST_TARGETS = 4096
 
 
 def ascii_host(host: str) -> str:
@@ -40,31 +45,36 @@ def encode_head(request: OutgoingRequest, host: bytes) -> bytes:
     Raises ValueError when a line break, a NUL or a space would change what the bytes mean, or when a header is
     given that only the transport may set.
     """
+    headers = request.headers
+    if isinstance(headers, FixedHeaders):
+        given = headers.written
+        if given is None:
+            given = headers.written = _lines(headers)
+    else:
+        given = _lines(headers)
+    method, target = request.method, request.target
+    if target not in _targets:
+        if not target or len(target.split(None, 1)[0]) != len(target):
+            raise ValueError("the target cannot stand in a request line")
+        if len(_targets) < _MOST_TARGETS:
+            _targets.add(target)
+    if not method.isalpha():
+        raise ValueError("the method cannot stand in a request line")
+    if request.body or method not in _BODILESS:
+        return b"%b %b%b%bContent-Length: %d\r\n\r\n" % (method, target, host, given, len(request.body))
+    return b"%b %b%b%b\r\n" % (method, target, host, given)
+
+
+def _lines(headers: Headers) -> bytes:
     lines: list[bytes] = []
-    for name, value in request.headers:
+    for name, value in headers:
         lines += (name, b": ", value, b"\r\n")
     given = b"".join(lines)
-    if given:
-        breaks = len(request.headers)
-        if given.count(b"\n") != breaks or given.count(b"\r") != breaks or b"\0" in given:
-            raise ValueError("a header holds a line break or a NUL")
-        lower = b"\n" + given.lower()
-        for name in _OURS:
-            if name in lower:
-                raise ValueError(f"the header {name[1:-1].decode()!r} is set by the transport")
-        identity = b"" if b"\naccept-encoding:" in lower else b"Accept-Encoding: identity\r\n"
-    else:
-        identity = b"Accept-Encoding: identity\r\n"
-    method, target = request.method, request.target
-    if not method.isalpha() or not target or len(target.split(None, 1)[0]) != len(target):
-        raise ValueError("the method or the target cannot stand in a request line")
-    if request.body or method not in _BODILESS:
-        return b"%b %b%b%b%bContent-Length: %d\r\n\r\n" % (
-            method,
-            target,
-            host,
-            given,
-            identity,
-            len(request.body),
-        )
-    return b"%b %b%b%b%b\r\n" % (method, target, host, given, identity)
+    breaks = len(headers)
+    if given.count(b"\n") != breaks or given.count(b"\r") != breaks or b"\0" in given:
+        raise ValueError("a header holds a line break or a NUL")
+    lower = b"\n" + given.lower()
+    for name in _OURS:
+        if name in lower:
+            raise ValueError(f"the header {name[1:-1].decode()!r} is set by the transport")
+    return given if b"\naccept-encoding:" in lower else given + b"Accept-Encoding: identity\r\n"

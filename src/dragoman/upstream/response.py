@@ -23,6 +23,7 @@ class LeanResponse:
         "_chunks",
         "_connection",
         "_ended",
+        "_loop",
         "_waiter",
         "buffered",
         "error",
@@ -37,6 +38,7 @@ class LeanResponse:
         # Bytes that have arrived and not been taken: what backpressure goes by.
         self.buffered = 0
         self._connection: Connection | None = connection
+        self._loop = connection.loop
         self._chunks: list[bytes] = []
         self._ended = False
         self._waiter: asyncio.Future[None] | None = None
@@ -65,7 +67,7 @@ class LeanResponse:
         """Wait until the connection has something to tell: headers, bytes or the end."""
         if self._waiter is not None:
             raise RuntimeError("two tasks wait for the same answer")
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        waiter = self._waiter = self._loop.create_future()
         try:
             await waiter
         except asyncio.CancelledError:
