@@ -15,34 +15,35 @@ MAX_LOSSES = 50
 RANKS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 
-class RequestEntry(msgspec.Struct, tag_field="event", tag="request", omit_defaults=True, gc=False, kw_only=True):
-    """What one request was and used. None fields are left out of the line. Tokens as in `ir.Usage`; `*_ms` in milliseconds.
+class RequestEntry(msgspec.Struct, tag_field="event", tag="request", omit_defaults=True, gc=False):
+    """What one request was and used. Fields that have their default are left out of the line; those of the
+    always told have one that never occurs. Tokens as in `ir.Usage`; `*_ms` in milliseconds.
 
     `ts` is when the request came, in Unix seconds. `level` is taken from `status` where it is `""`. `operation` is the route's
     name; `model` the name that the caller used; `target` `provider/model`; `error` a stable code; `losses` field paths; `key` a
     key's name or id, never the key; `remote` the caller's address.
     """
 
-    ts: float | datetime
+    ts: float | datetime = -1.0
     level: str = ""
-    request_id: str
+    request_id: str = ""
     protocol: str | None = None
     operation: str | None = None
-    method: str
-    path: str
+    method: str = ""
+    path: str = ""
     model: str | None = None
     target: str | None = None
-    attempts: int
-    status: int
+    attempts: int = -1
+    status: int = -1
     error: str | None = None
-    stream: bool
+    stream: bool | None = None
     losses: list[str] | None = None
     input_tokens: int | None = None
     cached_input_tokens: int | None = None
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
     first_byte_ms: float | None = None
-    duration_ms: float
+    duration_ms: float = -1.0
     upstream_ms: float | None = None
     client_closed: bool | None = None
     key: str | None = None

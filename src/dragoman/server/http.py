@@ -53,7 +53,9 @@ class CallerConnection(asyncio.Protocol):
     # The lines of uvicorn's headers (the date), made anew when it makes its list anew, which is once a second.
     _defaults: tuple[Any, bytes] = (None, b"")
 
-    def __init__(self, config: Any, server_state: Any, app_state: Any, _loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self, config: Any, server_state: Any, app_state: Any, _loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
         self.choked: asyncio.Future[None] | None = None
         self._app = config.loaded_app
         self._state = server_state
