@@ -42,6 +42,7 @@ from dragoman.protocols.gemini.read_response import (
 from dragoman.protocols.gemini.usage import read_tier, read_usage
 from dragoman.wire.array import ArraySplitter
 from dragoman.wire.json import NotJson, decode, encode
+from dragoman.wire.mould import NOTHING, TRIES, around, decode_text
 from dragoman.wire.sse import EventSplitter, payload
 
 
@@ -68,6 +69,11 @@ class _Chunk(Struct, forbid_unknown_fields=True, gc=False):
     responseId: str = ""
 
 
+class _AnyObject(Struct, gc=False):
+    """Any JSON object; its members are checked to be JSON and not kept."""
+
+
+_check_object = msgspec.json.Decoder(_AnyObject).decode
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 _MAX_OBJECT = 64 * 1024 * 1024  # bytes
 
@@ -78,10 +84,12 @@ class StreamReader:
         "_failed",
         "_finished",
         "_head",
+        "_mould",
         "_open",
         "_reported",
         "_splitter",
         "_started",
+        "_tries",
         "_usage",
         "blocked",
     )
@@ -97,6 +105,9 @@ class StreamReader:
         self._calls: dict[int, int] = {}  # calls so far, by candidate
         self._open: set[int] = set()  # candidates that have begun and not ended
         self._finished = False
+        # What stands before an event's text, between it and the counts, and after them, and of which candidate it is.
+        self._mould = (NOTHING, NOTHING, NOTHING, 0)
+        self._tries = TRIES
 
     @property
     def usage(self) -> Usage | None:
@@ -112,10 +123,27 @@ class StreamReader:
                 return []
         events: list[Event] = []
         if splitter.__class__ is EventSplitter:
-            for raw in splitter.feed(data):
+            before, between, after, index = self._mould
+            for raw in splitter.split(data):
+                if raw.startswith(before) and raw.endswith(after) and (at := raw.find(between, len(before))) > 0:
+                    try:
+                        text = decode_text(raw[len(before) : at])
+                        counts = raw[at + len(between) : -len(after)]
+                        if counts:
+                            _check_object(counts)
+                    except (msgspec.DecodeError, UnicodeDecodeError):
+                        pass
+                    else:
+                        if counts:
+                            self._usage = counts
+                            self._reported = False
+                        if text:
+                            events.append(TextDelta(index, text))
+                        continue
                 if self._failed:
                     break
                 self._event(raw, events)
+                before, between, after, index = self._mould
         else:
             for raw in splitter.feed(data):
                 if self._failed:
@@ -181,6 +209,33 @@ class StreamReader:
         text = candidate.content.parts[0].text
         if text:
             events.append(TextDelta(index, text))
+        if raw is not None and self._tries:
+            self._learn(raw, chunk)
+
+    def _stop_moulding(self) -> None:
+        self._mould = (NOTHING, NOTHING, NOTHING, 0)
+        self._tries = 0
+
+    def _learn(self, raw: bytes, chunk: _Chunk) -> None:
+        """What stands around the text, and around the counts, of an event that says nothing else."""
+        self._tries -= 1
+        (candidate,) = chunk.candidates
+        usage = chunk.usageMetadata
+        found = around(raw, b'"text":', candidate.content.parts[0].text)
+        if found is None:
+            return
+        before, after = found
+        if usage is UNSET:
+            between, after = after[:1], after[1:]
+        else:
+            between, _, after = after.partition(bytes(usage))
+        try:
+            other = _decode_chunk(before[6:] + b'"."' + between + (b"" if usage is UNSET else b"{}") + after)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return
+        told = other.usageMetadata
+        if other.candidates[0].content.parts[0].text == "." and (told is UNSET or bytes(told) == b"{}"):
+            self._mould = (before, between, after, candidate.index)
 
     def _unusual(self, data: bytes, events: list[Event]) -> None:
         if not data.strip() or data.strip() == b"[DONE]":
@@ -192,6 +247,7 @@ class StreamReader:
         refused = error_in(value)
         if refused is not None:
             self._failed = True
+            self._stop_moulding()
             events.append(Failed(refused))
             return
         if isinstance(value, list) and len(value) == 1:
@@ -248,6 +304,7 @@ class StreamReader:
             return False
         self._open.discard(index)
         self._finished = True
+        self._stop_moulding()
         events.append(Finished(index, finish))
         return True
 

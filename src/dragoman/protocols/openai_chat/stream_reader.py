@@ -46,6 +46,7 @@ from dragoman.protocols.openai_chat.read_response import (
 )
 from dragoman.protocols.openai_chat.speech import PCM, joined
 from dragoman.protocols.openai_chat.usage import read_usage
+from dragoman.wire.mould import NOTHING, TRIES, around, decode_text
 from dragoman.wire.sse import EventSplitter, payload
 
 
@@ -101,7 +102,7 @@ class _Candidate:
 class ChatStreamReader:
     """Bytes in, events out."""
 
-    __slots__ = ("_candidates", "_done", "_failed", "_splitter", "_started")
+    __slots__ = ("_candidates", "_done", "_failed", "_mould", "_splitter", "_started", "_tries")
 
     def __init__(self) -> None:
         self._splitter = EventSplitter()
@@ -109,6 +110,9 @@ class ChatStreamReader:
         self._started = False
         self._done = False
         self._failed = False
+        # What stands before and after the text of a chunk that says nothing else, and of which candidate it is.
+        self._mould = (NOTHING, NOTHING, 0)
+        self._tries = TRIES
 
     @property
     def usage(self) -> Usage | None:
@@ -116,15 +120,28 @@ class ChatStreamReader:
 
     def feed(self, data: bytes) -> list[Event]:
         events: list[Event] = []
-        for raw in self._splitter.feed(data):
+        before, after, index = self._mould
+        for raw in self._splitter.split(data):
+            if raw.startswith(before) and raw.endswith(after):
+                try:
+                    text = decode_text(raw[len(before) : -len(after)])
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    pass
+                else:
+                    if text:
+                        events.append(TextDelta(index, text))
+                    continue
             if raw.startswith(b"data: {"):  # one line, as nearly all are; where it is not, it does not decode
                 try:
-                    chunk = _decode(raw[6:-2])
+                    chunk = _decode(raw[6:])
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     self._read(payload(raw), events)
                 else:
                     if not self._done and not self._failed:
                         self._take(chunk, events)
+                        if self._tries:
+                            self._learn(raw, chunk)
+                before, after, index = self._mould
             elif body := payload(raw):
                 self._read(body, events)
         return events
@@ -154,13 +171,43 @@ class ChatStreamReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if body.strip() == b"[DONE]":
                 self._done = True
+                self._stop_moulding()
                 return
             chunk = _lenient(body)
         self._take(chunk, events)
 
+    def _stop_moulding(self) -> None:
+        self._mould = (NOTHING, NOTHING, 0)
+        self._tries = 0
+
+    def _learn(self, raw: bytes, chunk: _Chunk) -> None:
+        """What stands around the text of an event that says nothing else."""
+        choice = chunk.choices[0] if chunk.choices and len(chunk.choices) == 1 else None
+        text = choice.delta.content if choice is not None and choice.delta is not None else None
+        if choice is None or type(text) is not str or not text or not self._started:
+            return
+        plain = _Choice(choice.index, _Delta(text))
+        if choice != plain or chunk != _Chunk(
+            [plain], None, None, chunk.id, chunk.model, chunk.created, chunk.service_tier
+        ):
+            return
+        self._tries -= 1
+        found = around(raw, b'"content":', text)
+        if found is None:
+            return
+        before, after = found
+        try:
+            other = _decode(before[6:] + b'"."' + after)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return
+        # Whether it is this text that the event says, and not one of the same name beside it.
+        if other.choices == [_Choice(choice.index, _Delta("."))]:
+            self._mould = (before, after, choice.index)
+
     def _take(self, chunk: _Chunk, events: list[Event]) -> None:
         if chunk.error:
             self._failed = True
+            self._stop_moulding()
             events.append(Failed(refusal_of({"error": chunk.error}, 200)))
             return
         if not self._started and (chunk.choices or chunk.id):
