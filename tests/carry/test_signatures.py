@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dragoman.carry import Inward, Kept, Signatures, carries, history_calls, outward
 from dragoman.carry.outward import SKIP
@@ -179,6 +181,24 @@ def test_a_turn_that_nothing_is_known_of_is_the_same_object() -> None:
     out, _, given = outward(Request(model="m", messages=messages), CHAT, {}.get, Losses(Spelling({}, "")))
     assert all(new is old for new, old in zip(out.messages, messages, strict=True))
     assert given == {"a"}
+
+
+_thoughts = st.lists(
+    st.sampled_from([Thought("one", A), Thought("two", A2), Thought("", redacted="EncR")]), max_size=2
+).map(tuple)
+_steps = st.lists(st.tuples(_thoughts, st.booleans(), _thoughts), min_size=1, max_size=5)
+
+
+@given(_steps)
+def test_a_step_of_any_shape_is_as_it_was(shapes: list[tuple[tuple[Thought, ...], bool, tuple[Thought, ...]]]) -> None:
+    parts: list[Part] = []
+    for number, (before, text, behind) in enumerate(shapes):
+        parts += [*before, *((Text(f"t{number}"), *behind) if text else ()), ToolCall(f"c{number}", "f")]
+    told = tuple(part for part in parts if not isinstance(part, Thought))
+    assert back(kept_of(*parts), ASK, Message("assistant", told))[0][1] == tuple(parts)
+    # And where the caller's protocol makes a turn of each part.
+    turns = [Message("assistant", (part,)) for part in told]
+    assert [part for turn in back(kept_of(*parts), ASK, *turns)[0][1:] for part in turn] == parts
 
 
 # --- the last resort

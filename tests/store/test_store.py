@@ -53,10 +53,10 @@ async def test_signatures(store: Store) -> None:
     assert await store.put_signatures("team", {})
 
 
-async def test_of_very_many_calls_the_last_are_looked_up(store: Store) -> None:
+async def test_very_many_calls_are_looked_up(store: Store) -> None:
     await store.put_signatures("team", {"first": b"1", "last": b"2"})
     asked = ["first", *(f"c{number}" for number in range(2000)), "last"]
-    assert await store.get_signatures("team", asked) == {"last": b"2"}
+    assert await store.get_signatures("team", asked) == {"first": b"1", "last": b"2"}
 
 
 async def test_many_writers_share_commits(store: Store, location: Location) -> None:

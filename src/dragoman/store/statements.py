@@ -8,7 +8,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from dragoman.store.rows import StoredResponse
 from dragoman.store.schema import responses, signatures
 
-_AT_ONCE = 500  # what is deleted in one transaction, so that none holds up the others
+# What is deleted in one transaction, so that none holds up the others, and asked for in one statement: SQLite takes 999 values
+# at the least.
+_AT_ONCE = 500
 
 _upserts = {
     (dialect.__name__.rpartition(".")[2], table.name): (
@@ -46,10 +48,14 @@ def put_signatures(connection: Connection, owner: str, blobs: Mapping[str, bytes
 
 
 def get_signatures(connection: Connection, owner: str, calls: Sequence[str]) -> dict[str, bytes]:
-    asked = select(signatures.c.call, signatures.c.blob).where(
-        signatures.c.owner == owner, signatures.c.call.in_(calls)
-    )
-    return {row.call: row.blob for row in connection.execute(asked)}
+    found: dict[str, bytes] = {}
+    for start in range(0, len(calls), _AT_ONCE):
+        some = calls[start : start + _AT_ONCE]
+        asked = select(signatures.c.call, signatures.c.blob).where(
+            signatures.c.owner == owner, signatures.c.call.in_(some)
+        )
+        found.update({row.call: row.blob for row in connection.execute(asked)})
+    return found
 
 
 def prune(connection: Connection, *, now: int, signatures_before: int) -> bool:

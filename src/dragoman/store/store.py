@@ -32,7 +32,6 @@ _READ_SECONDS = 1.0
 # And while it is known that the disk does not do its part.
 _UNWELL_SECONDS = 0.05
 _CLOSE_SECONDS = 5.0
-_MOST_CALLS = 500  # SQLite takes 999 values in a statement at the least
 
 
 class Store:
@@ -78,9 +77,9 @@ class Store:
         return await self._write(_doing("put_signatures", owner, dict(blobs), int(time.time())))
 
     async def get_signatures(self, owner: str, calls: Sequence[str]) -> dict[str, bytes] | None:
-        """Those that there are, of the last `calls`; None where the database does not answer."""
+        """Those that there are of `calls`; None where the database does not answer."""
         try:
-            found: dict[str, bytes] = await self._read(_doing("get_signatures", owner, list(calls[-_MOST_CALLS:])))
+            found: dict[str, bytes] = await self._read(_doing("get_signatures", owner, list(calls)))
         except StoreUnavailable:
             return None
         return found
