@@ -66,9 +66,6 @@ def event_of(error: DragomanError) -> bytes:
 
 def _envelope(error: DragomanError, status: int) -> Json:
     kind = _TYPES.get(status) or ("invalid_request_error" if status < 500 else "api_error")
-    native = error.native if isinstance(error, UpstreamRefused) else None
-    if native in _STATUSES and _STATUSES[native] // 100 == status // 100:
-        kind = native
     message = error.message
     if error.param and error.param not in message:
         message = f"{error.param}: {message}"  # there is no member for it

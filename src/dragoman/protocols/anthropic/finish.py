@@ -48,8 +48,11 @@ def read_finish(delta: dict[str, Any], *, called: bool) -> Finish:
     )
 
 
-def write_finish(finish: Finish | None, *, called: bool) -> dict[str, Any]:
-    """`stop_reason` and what stands beside it; the vendor's own word where Anthropic has none that says it."""
+def write_finish(finish: Finish | None, *, called: bool, refused: str = "") -> dict[str, Any]:
+    """`stop_reason` and what stands beside it; the vendor's own word where Anthropic has none that says it. `refused` is what the
+    model said by way of refusing, where its vendor tells that apart."""
+    if refused and not called and (finish is None or finish.reason == "stop"):
+        finish = Finish("refusal", message=refused)
     if finish is None:
         return {"stop_reason": "tool_use" if called else "end_turn", "stop_sequence": None}
     word = _WRITTEN.get(finish.reason)

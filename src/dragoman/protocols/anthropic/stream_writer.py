@@ -81,6 +81,7 @@ class AnthropicStreamWriter:
         "_kind",
         "_pieces",
         "_proof",
+        "_refused",
         "_stamp",
         "_tier",
         "_told",
@@ -106,6 +107,7 @@ class AnthropicStreamWriter:
         self._finish: Finish | None = None
         self._usage: Usage | None = None
         self._tier: str | None = None
+        self._refused = ""
         self._begun = False
         self._closed = False
 
@@ -130,7 +132,7 @@ class AnthropicStreamWriter:
         self._closed = True
         told: Json = {
             "type": "message_delta",
-            "delta": write_finish(self._finish, called=self._calls > 0),
+            "delta": write_finish(self._finish, called=self._calls > 0, refused=self._refused),
             "usage": write_usage(self._usage),
         }
         out += (b"event: message_delta\ndata: ", encode(told), b"\n\n", _STOP)
@@ -150,8 +152,8 @@ class AnthropicStreamWriter:
                 self._usage = usage
                 return
             case Started():
+                # `message_start` waits for something to tell: until then an error is an answer of its own, with its status.
                 self._tier = TIERS.get(event.service_tier or "")
-                self._begin(out)
                 return
             case Blocked(block=why):
                 self._finish = Finish("content_filter", native=why.native or why.reason, message=why.message)
@@ -171,6 +173,7 @@ class AnthropicStreamWriter:
             case TextDelta():
                 self._text(event.text, event.signature, out)
             case RefusalDelta():
+                self._refused += event.text
                 self._text(event.text, None, out)
             case ThoughtDelta():
                 self._thought(event, out)

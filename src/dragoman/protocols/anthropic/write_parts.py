@@ -13,6 +13,8 @@ _TEXTUAL = frozenset(
     {"application/json", "application/xml", "application/yaml", "application/x-yaml", "application/javascript"}
 )
 _IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+_GOOGLES = "://generativelanguage.googleapis.com/"
+_YOUTUBE = ("://www.youtube.com/", "://youtube.com/", "://youtu.be/")
 # What the ids of Anthropic's files begin with; another vendor's files it cannot open.
 _FILE = "file_"
 
@@ -57,8 +59,12 @@ def _block(part: Media, path: str) -> Json:
             raise _refusal(
                 path, "is a file of another vendor's, which this model cannot open. Send its bytes or an https:// URL."
             )
+        if _GOOGLES in part.url:
+            raise _refusal(path, "is a file of Google's, which this model cannot open. Send its bytes.")
         if part.kind in ("audio", "video"):
             raise _refusal(path, f"is {_a(part.kind)}, which this model does not take.")
+        if any(host in part.url for host in _YOUTUBE):
+            raise _refusal(path, "is a video, which this model does not take.")
         is_image = part.kind == "image" or (not mime and part.url.partition("?")[0].lower().endswith(_IMAGE_ENDINGS))
         return {"type": "image" if is_image else "document", "source": {"type": "url", "url": part.url}}
     data = part.data or ""

@@ -67,6 +67,12 @@ def _body(request: Request, model: str, profile: Profile, losses: Losses) -> Jso
     if request.stream:
         body["stream"] = True
     for extra in request.extras:
+        if extra.owner == "gemini" and extra.name in ("cachedContent", "cached_content"):
+            raise BadRequest(
+                f"{extra.path} names content that only Gemini holds; the model {model!r} cannot read it.",
+                param=extra.path,
+                code="unsupported_parameter",
+            )
         if extra.name == "output_config.effort" and profile.thinking != "adaptive":
             losses.add_path(extra.path, "The model takes no efforts.", harmless=True)
         elif extra.owner == "anthropic":
@@ -104,7 +110,7 @@ def _think(request: Request, profile: Profile, losses: Losses, body: Json) -> bo
             if profile.thinking == "adaptive":
                 body["thinking"] = {"type": "disabled"}
             return False
-    return write_thinking(reasoning, profile, losses, body)
+    return write_thinking(reasoning, profile, request.sampling.max_output_tokens is not None, losses, body)
 
 
 def _steps_unsigned(messages: list[Json]) -> bool:

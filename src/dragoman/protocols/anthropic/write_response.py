@@ -31,15 +31,18 @@ TIERS = {"default": "standard", "standard": "standard", "priority": "priority", 
 
 
 def write_response(response: Response, stamp: Stamp, losses: Losses) -> bytes:
-    candidate = response.candidates[0] if response.candidates else None
-    for more in response.candidates[1:]:
-        losses.add_path(f"content ({more.index})", "Messages has one answer.")
+    candidate = min(response.candidates, key=lambda one: one.index, default=None)
+    for more in response.candidates:
+        if more is not candidate:
+            losses.add_path(f"content ({more.index})", "Messages has one answer.")
     content: list[Json] = []
     called = False
     finish = None
+    refused = ""
     if candidate is not None:
         called = _content(candidate, stamp, content, losses)
         finish = candidate.finish
+        refused = "".join([part.text for part in candidate.parts if type(part) is Refusal])
         if candidate.logprobs:
             losses.add_path("logprobs", "Messages has no log probabilities.")
         for extra in candidate.extras:
@@ -52,7 +55,7 @@ def write_response(response: Response, stamp: Stamp, losses: Losses) -> bytes:
         "role": "assistant",
         "model": stamp.model,
         "content": content,
-        **write_finish(finish, called=called),
+        **write_finish(finish, called=called, refused=refused),
         "usage": write_usage(response.usage),
     }
     if response.service_tier in TIERS:

@@ -14,11 +14,13 @@ Json = dict[str, Any]
 _ORDER = ("minimal", "low", "medium", "high", "xhigh", "max")
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 32768}
 _AS_IT_SEES_FIT = 10000
+_ANSWER = 1024  # tokens that thinking leaves to the answer at least
 _WORDS = ((0, "none"), (512, "minimal"), (1024, "low"), (8192, "medium"), (24576, "high"))
 
 
-def write_thinking(reasoning: Reasoning, profile: Profile, losses: Losses, body: Json) -> bool:
-    """Puts `thinking` and `output_config.effort` into `body`, whose `max_tokens` may be raised; whether the model will think."""
+def write_thinking(reasoning: Reasoning, profile: Profile, limited: bool, losses: Losses, body: Json) -> bool:
+    """Puts `thinking` and `output_config.effort` into `body`; whether the model will think. `limited` says whether `max_tokens`
+    is the caller's own: a budget that does not fit below it raises it."""
     if reasoning.effort == "none" or reasoning.budget == 0:
         if profile.thinking == "adaptive":
             body["thinking"] = {"type": "disabled"}
@@ -34,7 +36,7 @@ def write_thinking(reasoning: Reasoning, profile: Profile, losses: Losses, body:
     if profile.thinking == "adaptive":
         _adaptive(reasoning, profile, losses, body)
     else:
-        _budget(reasoning, profile, losses, body)
+        _budget(reasoning, profile, limited, losses, body)
         if reasoning.include_thoughts is False:
             losses.add("reasoning.include_thoughts", "The model shows what it thinks.", harmless=True)
     return True
@@ -59,7 +61,7 @@ def _nearest(effort: str, profile: Profile) -> str:
     return next((known for known in profile.efforts if _ORDER.index(known) >= wanted), profile.efforts[-1])
 
 
-def _budget(reasoning: Reasoning, profile: Profile, losses: Losses, body: Json) -> None:
+def _budget(reasoning: Reasoning, profile: Profile, limited: bool, losses: Losses, body: Json) -> None:
     least = profile.budget[0]
     room: int = body["max_tokens"]
     if reasoning.budget is not None and reasoning.budget > 0:
@@ -71,10 +73,12 @@ def _budget(reasoning: Reasoning, profile: Profile, losses: Losses, body: Json) 
         if tokens >= room:
             tokens = max(least, room // 2)  # a word is no number: it means a share of what there is
     if tokens >= room:
-        raised = min(tokens + room, max(profile.max_output_tokens, room))
+        raised = min(tokens + room, max(profile.max_output_tokens, room)) if limited else room
         if raised <= tokens:
-            tokens = max(least, raised - 1024)
-        losses.add("max_output_tokens", f"It must be more than the thinking budget; {raised} is sent.")
+            tokens = max(least, raised - _ANSWER)
+            losses.add("reasoning.budget", f"The model's output has no room for more than {tokens}.", harmless=True)
+        if raised != room:
+            losses.add("max_output_tokens", f"It must be more than the thinking budget; {raised} is sent.")
         body["max_tokens"] = raised
     body["thinking"] = {"type": "enabled", "budget_tokens": tokens}
 

@@ -40,7 +40,9 @@ def write_tools(request: Request, model: str, profile: Profile, thinks: bool, lo
     written: list[Json] = []
     for tool in request.tools:
         if type(tool) is BuiltinTool:
-            written.append(_builtin(tool, model, losses))
+            given = _builtin(tool, model, losses)
+            if all(known["name"] != given["name"] for known in written):  # 400 "Tool names must be unique."
+                written.append(given)
         elif type(tool) is FunctionTool and not (narrowed and tool.name not in allowed):
             written.append(_function(tool, profile, losses))
     if not written:
@@ -107,7 +109,8 @@ def _builtin(tool: BuiltinTool, model: str, losses: Losses) -> Json:
         elif name in known:
             written[name] = option
         else:
-            losses.add_path(f"{tool.origin}.{name}", f"Anthropic's {found[1]} has no such option.")
+            usual = option in ({"type": "auto"}, "medium")  # what holds where nothing is said
+            losses.add_path(f"{tool.origin}.{name}", f"Anthropic's {found[1]} has no such option.", harmless=usual)
     return written
 
 
