@@ -100,7 +100,10 @@ def read(call: Call) -> None:
     """Sets `request`, and whether it holds what must be carried with care. Raises BadRequest."""
     if call.request is None:
         assert call.protocol is not None and call.route is not None
-        call.request = call.protocol.read_request(call.body, call.route)
+        if call.state is not None:
+            call.request = call.state.request(call.body)
+        else:
+            call.request = call.protocol.read_request(call.body, call.route)
         call.carries = carries(call.request)
 
 
@@ -121,7 +124,8 @@ def _write(call: Call, step: Step) -> Outgoing:
     assert call.protocol is not None and call.route is not None and call.peek is not None
     profile = profile_for(step.named, step.target.model)
     if step.same:
-        return step.protocol.forward(call.body, call.peek, call.route, step.target.model, profile)
+        body = call.body if call.state is None else call.state.body(call.body, step)
+        return step.protocol.forward(body, call.peek, call.route, step.target.model, profile)
     assert call.request is not None
     losses = Losses(call.protocol.spelling)
     request = carrying.pack(call, step, profile, losses) if call.carries else call.request

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dragoman.carry import Inward, Signatures
     from dragoman.catalog.directory import Resolved
     from dragoman.pipeline.snapshot import Key, Snapshot
+    from dragoman.pipeline.state import State
     from dragoman.pipeline.step import Step
 
 
@@ -41,6 +42,7 @@ class Call:
         "signatures",
         "snapshot",
         "started",
+        "state",
         "status",
         "step",
         "stream",
@@ -61,6 +63,7 @@ class Call:
         self.body = b""
         self.peek: Peek | None = None
         self.request: Request | None = None
+        self.state: State | None = None
         self.carries = False
         self.signatures: Signatures | None = None
         self.inward: Inward | None = None

@@ -6,7 +6,7 @@ from dragoman.carry import carries, outward
 from dragoman.catalog.profile import profile_for
 from dragoman.ir import BadRequest, DragomanError, Losses, Request, UpstreamBroken
 from dragoman.local.count import count_tokens as count_locally
-from dragoman.pipeline.attempt import Unfit, ask, attempt, upstream_error
+from dragoman.pipeline.attempt import Unfit, ask, attempt, read, upstream_error
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
@@ -24,7 +24,9 @@ async def count_tokens(call: Call, caller: Caller, gateway: Gateway, step: Step)
     if step.same and not step.endpoint.local:
         await relay(call, caller, step, await attempt(call, gateway, step))
         return
-    request = call.protocol.read_request(call.body, call.route)
+    read(call)
+    request = call.request
+    assert request is not None
     if not step.endpoint.local:
         await _count_at_vendor(call, caller, gateway, step, request)
         return

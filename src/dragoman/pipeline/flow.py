@@ -19,9 +19,12 @@ from dragoman.pipeline.kept import answer_kept
 from dragoman.pipeline.models import answer_models
 from dragoman.pipeline.refuse import refuse
 from dragoman.pipeline.settle import settle
+from dragoman.pipeline.state import State, owner_of
 from dragoman.pipeline.target import ask_target
+from dragoman.protocols.known import PROTOCOLS
 
 _log = structlog.get_logger(__name__)
+_RESPONSES = PROTOCOLS["openai-responses"]
 
 
 async def serve(gateway: Gateway, caller: Caller) -> None:
@@ -35,6 +38,9 @@ async def serve(gateway: Gateway, caller: Caller) -> None:
             await answer_kept(call, caller, gateway)
         elif caller.method == "POST":
             await _read(call, caller)
+            if call.protocol is _RESPONSES:
+                call.state = State(gateway.store, owner_of(call), call.body)
+                await call.state.recall()
             await _answer(call, caller, gateway)
         else:
             await answer_models(call, caller, gateway)

@@ -2,17 +2,88 @@
 
 from __future__ import annotations
 
-from dragoman.ir import NotFound
+from typing import Any
+from urllib.parse import parse_qsl
+
+from dragoman.ir import BadRequest, NotFound
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.state import fetch, input_of, owner_of, unavailable
+from dragoman.store import StoreUnavailable
+from dragoman.wire.json import encode
+
+Json = dict[str, Any]
+_MOST_LISTED = 100
+_USUALLY_LISTED = 20
 
 
 async def answer_kept(call: Call, caller: Caller, gateway: Gateway) -> None:
-    """Raises NotFound for what is not there, or is not the key's."""
+    """Raises NotFound for what is not there, or is another key's; BadRequest for what cannot be asked of it."""
     assert call.route is not None
-    raise not_found(call.route.item or "")
+    id = call.route.item or ""
+    owner = owner_of(call)
+    query = dict(parse_qsl(caller.query.decode("latin-1")))
+    match call.route.operation:
+        case "delete_response":
+            body = await _delete(gateway, owner, id)
+        case "list_input_items":
+            items = await input_of(gateway.store, owner, id)
+            if items is None:
+                raise not_found(id)
+            body = encode(_page(items, query))
+        case operation:
+            found = await fetch(gateway.store, owner, id)
+            if found is None:
+                raise not_found(id)
+            if operation == "cancel_response":
+                raise BadRequest("Cannot cancel a synchronous response.", param="response_id")
+            if query.get("stream", "").lower() == "true":
+                raise BadRequest(
+                    "A kept response is not streamed again. Ask for it without 'stream'.",
+                    param="stream",
+                    code="unsupported_parameter",
+                )
+            body = found.response
+    call.status = 200
+    await caller.answer(200, [(b"content-type", b"application/json"), *call.headers()], body)
 
 
 def not_found(id: str) -> NotFound:
     return NotFound(f"Response with id '{id}' not found.", code="response_not_found")
+
+
+async def _delete(gateway: Gateway, owner: str, id: str) -> bytes:
+    if gateway.store is None:
+        raise not_found(id)
+    try:
+        if not await gateway.store.delete_response(owner, id):
+            raise not_found(id)
+    except StoreUnavailable:
+        raise unavailable() from None
+    return encode({"id": id, "object": "response", "deleted": True})
+
+
+def _page(items: list[Json], query: dict[str, str]) -> Json:
+    """Newest first, unless asked otherwise (openai 3.54.0, InputItemListParams)."""
+    order = query.get("order", "desc")
+    if order not in ("asc", "desc"):
+        raise BadRequest("Invalid value for 'order': supported values are: 'asc' and 'desc'.", param="order")
+    limit = query.get("limit", str(_USUALLY_LISTED))
+    if not limit.isdecimal() or not 1 <= int(limit) <= _MOST_LISTED:
+        raise BadRequest(f"Invalid value for 'limit': expected 1 to {_MOST_LISTED}.", param="limit")
+    if order == "desc":
+        items = items[::-1]
+    if after := query.get("after"):
+        at = next((number for number, item in enumerate(items) if item["id"] == after), None)
+        if at is None:
+            raise BadRequest(f"Invalid value for 'after': no item has the id '{after}'.", param="after")
+        items = items[at + 1 :]
+    page = items[: int(limit)]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": len(items) > len(page),
+    }

@@ -88,6 +88,8 @@ async def _relay_whole(call: Call, caller: Caller, step: Step, response: Incomin
         losses = Losses(call.protocol.spelling)
         answer = call.protocol.write_response(neutral, call.request, stamp(call, neutral.model), losses)
         call.keep(losses)
+    if call.state is not None:
+        await call.state.keep(call, answer)
     if wants_output_text(call, caller):
         answer = _with_output_text(answer, step.protocol.read_response(body))
     call.status = 200
@@ -105,6 +107,8 @@ async def _relay_stream_untouched(call: Call, caller: Caller, step: Step, respon
             if call.route.array and not held and not caller.started and data.lstrip()[:1] not in (b"[", b""):
                 await _no_array(call, step, response, data)
             out = held + tap.feed(data)
+            if call.state is not None:
+                await call.state.keep_streamed(call, tap)
             if tap.failed is not None:
                 if not caller.started:
                     raise tap.failed
@@ -114,6 +118,8 @@ async def _relay_stream_untouched(call: Call, caller: Caller, step: Step, respon
             if out and not held:
                 await _pass_on(call, caller, content_type(response), out)
         out = b"" if held else tap.end()
+        if call.state is not None:
+            await call.state.keep_streamed(call, tap)
         if out:
             await _pass_on(call, caller, content_type(response), out)
         if not tap.finished and tap.failed is None:
@@ -168,7 +174,10 @@ async def _relay_stream_translated(call: Call, caller: Caller, step: Step, respo
                 return
         if writer is None:
             raise UpstreamBroken(f"The provider {step.target.provider!r} sent an empty stream.")
-        if out := writer.end():
+        out = writer.end()
+        if call.state is not None:
+            await call.state.keep_streamed(call, writer)
+        if out:
             await _pass_on(call, caller, writer.content_type, out)
     except DragomanError as error:
         if not caller.started or writer is None:

@@ -1,9 +1,15 @@
-"""A caller's body for a vendor of the same protocol: its bytes as they came, but for the model's name."""
+"""A caller's body for a vendor of the same protocol: its bytes as they came, but for these, and nothing else.
+
+- the model's name, where the vendor calls it otherwise;
+- reasoning items of ours in the input: those that carry another vendor's signature, or have no proof at all, are left out, for
+  the vendor would refuse them; those that carry its own get their own id and proof back.
+"""
 
 import msgspec
 
 from dragoman.protocols.base import Outgoing, Peek, Route
 from dragoman.protocols.openai.body import Head, head_of, with_model
+from dragoman.protocols.openai_responses.history import readable
 
 PATH = "/responses"
 COUNT_PATH = "/responses/input_tokens"
@@ -19,6 +25,7 @@ def peek(body: bytes) -> Peek:
 def forward(body: bytes, peeked: Peek, route: Route, model: str) -> Outgoing:
     if model != peeked.model:
         body = with_model(body, peeked.model, model)
+    body = readable(body)
     if route.operation == "count_tokens":
         return Outgoing(COUNT_PATH, body, False)
     return Outgoing(PATH, body, peeked.stream)

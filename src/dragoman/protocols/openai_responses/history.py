@@ -1,0 +1,146 @@
+"""Kept responses inside a request: which it names, and its body with their items in place of their names."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from dragoman.protocols.openai.body import members
+from dragoman.protocols.openai_responses.envelope import PREFIX
+from dragoman.wire.envelope import unseal
+from dragoman.wire.json import decode, encode
+
+Json = dict[str, Any]
+# The ids that we make: those of items tell their response's.
+_OUR_ITEM = re.compile(r"[a-z]+_(?:after_)?([0-9a-z]{26})_(?:in)?\d+")
+_BARE_REFERENCE = re.compile(rb'\{\s*"id"\s*:\s*"[^"]*"\s*\}')
+# Reasoning that only we can read: a tagged envelope, or an id of ours, under which a vendor would look for its own.
+_FOREIGN = re.compile(rb'"dg1\.|"rs_(?:after_)?[0-9a-z]{26}_\d')
+
+
+class Asked(Struct, frozen=True):
+    """What a body says of kept responses. `references` are the ids that items of its input name, each with its path."""
+
+    previous: str | None = None
+    references: tuple[tuple[str, str], ...] = ()
+    keeps: bool = True
+
+
+def asked(body: bytes) -> Asked:
+    """A body that says none of it in its right type says nothing: its reader will refuse it."""
+    if b'"store"' not in body and b'"previous_response_id"' not in body and not _may_refer(body):
+        return Asked()
+    found = members(body)
+    previous = _value(found.get("previous_response_id"))
+    references: list[tuple[str, str]] = []
+    if _may_refer(body) and isinstance(items := _value(found.get("input")), list):
+        for number, item in enumerate(items):
+            if _refers(item):
+                references.append((item["id"], f"input[{number}].id"))
+    return Asked(
+        previous if isinstance(previous, str) and previous else None,
+        tuple(references),
+        _value(found.get("store")) is not False,
+    )
+
+
+def response_of(item: str) -> str | None:
+    """The id of the response that an item of ours belongs to."""
+    found = _OUR_ITEM.fullmatch(item)
+    return PREFIX + found[1] if found else None
+
+
+def own_input(body: bytes) -> msgspec.Raw:
+    """The request's own input as a JSON array of items."""
+    raw = members(body).get("input")
+    if raw is None or bytes(raw) == b"null":
+        return msgspec.Raw(b"[]")
+    if bytes(raw)[:1] == b'"':
+        return msgspec.Raw(b'[{"type":"message","role":"user","content":%b}]' % bytes(raw))
+    return msgspec.Raw(bytes(raw))
+
+
+def with_items(body: bytes, earlier: Sequence[Json], kept: Mapping[str, Json], *, keep_previous: bool = False) -> bytes:
+    """The body for a vendor that knows nothing of the items it names, nor, unless `keep_previous`, of the response before it."""
+    found = members(body)
+    if not keep_previous:
+        found.pop("previous_response_id", None)
+    own: list[Any] = decode(bytes(own_input(body)))
+    if isinstance(own, list):
+        own = [kept.get(item["id"], item) if _refers(item) else item for item in own]
+        found["input"] = msgspec.Raw(encode([*earlier, *own]))
+    return encode(found)
+
+
+def readable(body: bytes) -> bytes:
+    """The body without reasoning that its vendor cannot read; what of it is the vendor's own stands as it was."""
+    if not _FOREIGN.search(body):
+        return body
+    found = members(body)
+    items = _value(found.get("input"))
+    if not isinstance(items, list):
+        return body
+    written = [kept for item in items if (kept := _readable(item)) is not None]
+    if written == items:
+        return body
+    found["input"] = msgspec.Raw(encode(written))
+    return encode(found)
+
+
+def _readable(item: Any) -> Any:
+    if not isinstance(item, dict) or item.get("type") != "reasoning":
+        return item
+    proof, id = item.get("encrypted_content"), item.get("id")
+    if isinstance(proof, str) and proof:
+        signature = unseal(proof)
+        if signature is None:
+            return item
+        if signature.maker != "openai" or not signature.id:
+            return None
+        return {**item, "id": signature.id, "encrypted_content": signature.data}
+    return None if isinstance(id, str) and _OUR_ITEM.fullmatch(id) else item
+
+
+def listed_items(items: Sequence[Any], response: str) -> list[Json]:
+    """Input items as they are listed: each with its type and an id, a message's text in parts."""
+    tail = response.removeprefix(PREFIX)
+    found: list[Json] = []
+    for number, item in enumerate(items):
+        if not isinstance(item, dict):
+            continue
+        told = {"type": "message", **item}
+        told["id"] = item.get("id") or f"{_ID_PREFIXES.get(told['type'], 'item_')}{tail}_in{number}"
+        if told["type"] == "message":
+            told.setdefault("status", "completed")
+            if isinstance(told.get("content"), str):
+                kind = "output_text" if told.get("role") == "assistant" else "input_text"
+                part: Json = {"type": kind, "text": told["content"]}
+                told["content"] = [{**part, "annotations": []} if kind == "output_text" else part]
+        found.append(told)
+    return found
+
+
+_ID_PREFIXES = {
+    "message": "msg_",
+    "function_call": "fc_",
+    "function_call_output": "fco_",
+    "custom_tool_call": "ctc_",
+    "custom_tool_call_output": "cto_",
+    "reasoning": "rs_",
+}
+
+
+def _may_refer(body: bytes) -> bool:
+    return b'"item_reference"' in body or _BARE_REFERENCE.search(body) is not None
+
+
+def _refers(item: Any) -> bool:
+    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
+        return False
+    return item.get("type") == "item_reference" or (item.get("type") is None and item.keys() <= {"id", "type"})
+
+
+def _value(raw: Any) -> Any:
+    return None if raw is None else decode(bytes(raw))

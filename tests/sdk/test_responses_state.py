@@ -1,0 +1,240 @@
+"""What a caller of Responses may name again: kept for its key, over restarts, whoever answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from e2e import canned
+from e2e.canned import HELLO
+from e2e.fixtures import NARROW_KEY, Relayed
+from e2e.gateway import Gateway, provider, running
+from e2e.vendor import Vendor, gemini_events, reply, serving, stream
+from sdk.conftest import openai_client
+
+CLOCK: Any = {
+    "type": "function",
+    "name": "get_time",
+    "parameters": {"type": "object", "properties": {}},
+    "strict": False,
+}
+MODELS = {"google": "via-gemini", "openai": "via-openai", "responses": "via-responses"}
+
+
+@pytest.fixture(params=MODELS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_second_turn(client: openai.OpenAI, vendors: Relayed, backend: str, streamed: bool) -> None:
+    first: Any = client.responses.create(model=MODELS[backend], input="I am Ada.", stream=streamed)
+    if streamed:
+        first = list(first)[-1].response
+    second = client.responses.create(model=MODELS[backend], input="Who am I?", previous_response_id=first.id)
+    assert second.output_text == HELLO
+    vendor: Vendor = getattr(vendors, backend)
+    body = vendor.last.json
+    if backend == "google":
+        told = [(turn["role"], turn["parts"][0]["text"]) for turn in body["contents"]]
+        assert told == [("user", "I am Ada."), ("model", HELLO), ("user", "Who am I?")]
+    elif backend == "openai":
+        told = [(message["role"], message["content"]) for message in body["messages"]]
+        assert told == [("user", "I am Ada."), ("assistant", HELLO), ("user", "Who am I?")]
+    else:  # it made the first, and knows it
+        assert body == {"model": "gpt-5.4-mini", "input": "Who am I?", "previous_response_id": first.id}
+    if backend != "responses":
+        assert second.previous_response_id == first.id
+
+
+def test_third_turn_at_another_vendor(client: openai.OpenAI, vendors: Relayed) -> None:
+    first = client.responses.create(model="via-responses", input="I am Ada.", reasoning={"summary": "auto"})
+    second = client.responses.create(model="via-gemini", input="And I am 36.", previous_response_id=first.id)
+    third = client.responses.create(model="via-openai", input="Who am I?", previous_response_id=second.id)
+    told = [(message["role"], message["content"]) for message in vendors.openai.last.json["messages"]]
+    assert told == [
+        ("user", "I am Ada."),
+        ("assistant", HELLO),
+        ("user", "And I am 36."),
+        ("assistant", HELLO),
+        ("user", "Who am I?"),
+    ]
+    client.responses.create(model="via-responses", input="And now?", previous_response_id=third.id)
+    body = vendors.responses.last.json
+    assert "previous_response_id" not in body
+    assert [item.get("type") for item in body["input"]] == ["message"] * 7
+    assert body["input"][-1] == {"type": "message", "role": "user", "content": "And now?"}
+
+
+@pytest.mark.parametrize("model", ["via-gemini", "via-openai", "via-responses"])
+def test_tools_with_state(client: openai.OpenAI, model: str, vendors: Relayed) -> None:
+    first: Any = client.responses.create(model=model, input="Time?", tools=[CLOCK])
+    call = first.output[-1]
+    result: Any = {"type": "function_call_output", "call_id": call.call_id, "output": "12:00"}
+    if model == "via-responses":
+        # The scripted vendor forgets, so another one goes on.
+        model = "via-gemini"
+    second = client.responses.create(model=model, input=[result], tools=[CLOCK], previous_response_id=first.id)
+    assert second.output_text == HELLO
+
+
+def test_signatures_of_kept_answers(client: openai.OpenAI, google: Vendor) -> None:
+    part = {"functionCall": {"name": "get_time", "args": {}}, "thoughtSignature": "R0VN"}
+    candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}
+    google.will(reply({"candidates": [candidate]}))
+    first: Any = client.responses.create(model="via-gemini-3", input="Time?", tools=[CLOCK])
+    result: Any = {"type": "function_call_output", "call_id": first.output[-1].call_id, "output": "12:00"}
+    client.responses.create(model="via-gemini-3", input=[result], tools=[CLOCK], previous_response_id=first.id)
+    assert google.last.json["contents"][1]["parts"][0]["thoughtSignature"] == "R0VN"
+
+
+def test_foreign_signatures_stay_away(client: openai.OpenAI, google: Vendor, responses_vendor: Vendor) -> None:
+    """Items that Gemini's answer left, sent to a vendor of the same protocol as the caller's."""
+    part = {"functionCall": {"name": "get_time", "args": {}}, "thoughtSignature": "R0VN"}
+    thought = {"text": "Hm.", "thought": True}
+    candidate = {"content": {"role": "model", "parts": [thought, part]}, "finishReason": "STOP", "index": 0}
+    google.will(reply({"candidates": [candidate]}))
+    first: Any = client.responses.create(model="via-gemini-3", input="Time?", tools=[CLOCK])
+    history = [{"role": "user", "content": "Time?"}, *[item.to_dict() for item in first.output]]
+    history.append({"type": "function_call_output", "call_id": first.output[-1].call_id, "output": "12:00"})
+    client.responses.create(model="via-responses", input=history, tools=[CLOCK])
+    kinds = [item.get("type") for item in responses_vendor.last.json["input"]]
+    assert kinds == [None, "function_call", "function_call_output"]
+
+
+@pytest.mark.parametrize("model", MODELS.values())
+def test_unknown_and_foreign(client: openai.OpenAI, relay: Gateway, model: str) -> None:
+    with pytest.raises(openai.NotFoundError) as refused:
+        client.responses.create(model=model, input="Hi", previous_response_id="resp_x")
+    assert (refused.value.param, refused.value.code) == ("previous_response_id", "previous_response_not_found")
+    assert "Previous response with id 'resp_x' not found." in refused.value.message
+    mine = client.responses.create(model="via-gemini", input="Secret")
+    with openai_client(relay, api_key=NARROW_KEY) as other:
+        for ask in (
+            lambda: other.responses.create(model="via-gemini", input="Hi", previous_response_id=mine.id),
+            lambda: other.responses.retrieve(mine.id),
+            lambda: other.responses.delete(mine.id),
+            lambda: other.responses.input_items.list(mine.id),
+        ):
+            with pytest.raises(openai.NotFoundError):
+                ask()
+    assert client.responses.retrieve(mine.id).output_text == HELLO
+
+
+@pytest.mark.parametrize("model", ["via-gemini", "via-responses"])
+def test_not_kept(client: openai.OpenAI, model: str) -> None:
+    if model == "via-responses":
+        client.responses.create(model=model, input="Hi")
+        client.responses.delete("resp_canned")  # its vendor's ids are always the same
+    answer = client.responses.create(model=model, input="Hi", store=False)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(answer.id)
+    if model == "via-gemini":
+        assert answer.to_dict()["store"] is False
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_retrieve_and_delete(client: openai.OpenAI, backend: str, streamed: bool) -> None:
+    made: Any = client.responses.create(model=MODELS[backend], input="Hi", metadata={"a": "b"}, stream=streamed)
+    if streamed:
+        made = list(made)[-1].response
+    again = client.responses.retrieve(made.id)
+    assert again.to_dict() == made.to_dict()
+    client.responses.delete(made.id)
+    for ask in (client.responses.retrieve, client.responses.delete, client.responses.input_items.list):
+        with pytest.raises(openai.NotFoundError, match=f"Response with id '{made.id}' not found."):
+            ask(made.id)
+
+
+def test_what_cannot_be_asked(client: openai.OpenAI) -> None:
+    made = client.responses.create(model="via-gemini", input="Hi")
+    with pytest.raises(openai.BadRequestError, match="not streamed again"):
+        client.responses.retrieve(made.id, stream=True)
+    with pytest.raises(openai.BadRequestError, match="Cannot cancel"):
+        client.responses.cancel(made.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.cancel("resp_x")
+    for wrong in ({"limit": 0}, {"limit": 101}, {"order": "up"}, {"after": "msg_nope"}):
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.responses.input_items.list(made.id, **wrong)  # type: ignore[arg-type]
+        assert refused.value.param == next(iter(wrong))
+
+
+def test_input_items(client: openai.OpenAI) -> None:
+    asked: Any = [
+        {"role": "developer", "content": "Be brief."},
+        *({"role": "user", "content": [{"type": "input_text", "text": str(n)}]} for n in range(5)),
+    ]
+    first = client.responses.create(model="via-gemini", input=asked)
+    second = client.responses.create(model="via-gemini", input="Last", previous_response_id=first.id)
+    page = client.responses.input_items.list(second.id, limit=3)
+    listed: list[Any] = list(page)  # the client asks for the pages that follow
+    assert len(page.data) == 3 and page.has_more
+    assert [item.role for item in listed] == ["user", "assistant", *["user"] * 5, "developer"]
+    assert [item.content[0].text for item in listed] == ["Last", HELLO, "4", "3", "2", "1", "0", "Be brief."]
+    assert len({item.id for item in listed}) == 8
+    upward = client.responses.input_items.list(second.id, order="asc", limit=100)
+    assert [item.id for item in upward] == [item.id for item in reversed(listed)]
+    assert not upward.has_more
+
+
+def test_item_reference(client: openai.OpenAI, vendors: Relayed, relay: Gateway) -> None:
+    first: Any = client.responses.create(model="via-gemini", input="Hi")
+    item = first.output[0].id
+    for reference in ({"type": "item_reference", "id": item}, {"id": item}):
+        asked: Any = [{"role": "user", "content": "Hi"}, reference, {"role": "user", "content": "Again"}]
+        client.responses.create(model="via-openai", input=asked)
+        assert vendors.openai.last.json["messages"][1] == {"role": "assistant", "content": HELLO}
+        client.responses.create(model="via-responses", input=asked)
+        assert vendors.responses.last.json["input"][1] == first.output[0].to_dict()
+        with openai_client(relay, api_key=NARROW_KEY) as other, pytest.raises(openai.NotFoundError) as refused:
+            other.responses.create(model="via-gemini", input=asked)
+        assert refused.value.param == "input[1].id"
+
+
+def test_errors_name_the_callers_own_items(client: openai.OpenAI) -> None:
+    first = client.responses.create(model="via-gemini", input="Hi")
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.responses.create(
+            model="via-gemini",
+            input=[{"role": "user", "content": 7}],
+            previous_response_id=first.id,  # type: ignore[typeddict-item,list-item]
+        )
+    assert refused.value.param == "input[0].content"
+
+
+def test_broken_answers_are_not_kept(client: openai.OpenAI, google: Vendor) -> None:
+    candidate = {"content": {"role": "model", "parts": [{"text": "Ha"}]}, "index": 0}
+    google.will(stream(*gemini_events({"candidates": [candidate]}), finish=False))
+    ids = []
+    with pytest.raises(openai.APIError):
+        ids.extend(
+            event.response.id
+            for event in client.responses.create(model="via-gemini", input="Hi", stream=True)
+            if event.type == "response.created"
+        )
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(ids[0])
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[tuple[Path, str, Vendor]]:
+    """A data directory and a configuration of its own, for gateways that end."""
+    with serving(canned.gemini) as google:
+        yield tmp_path, "providers:\n" + provider("google", "gemini", google.base_url, "gemini-*"), google
+
+
+def test_survives_a_restart(alone: tuple[Path, str, Vendor]) -> None:
+    data, config, google = alone
+    with running(data, config=config) as gateway, openai_client(gateway) as client:
+        first = client.responses.create(model="gemini-2.5-flash", input="I am Ada.")
+        key = gateway.key
+    with running(data, config=config, key=key) as gateway, openai_client(gateway) as client:
+        assert client.responses.retrieve(first.id).output_text == HELLO
+        client.responses.create(model="gemini-2.5-flash", input="Who am I?", previous_response_id=first.id)
+    told = [turn["parts"][0]["text"] for turn in google.last.json["contents"]]
+    assert told == ["I am Ada.", HELLO, "Who am I?"]
