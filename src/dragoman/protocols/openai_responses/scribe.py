@@ -31,53 +31,17 @@ from dragoman.ir import (
     ToolCall,
 )
 from dragoman.protocols.base import Stamp
+from dragoman.protocols.openai_responses.deeds import NO_PLACE, answers, begun_deed, deed_item
 from dragoman.protocols.openai_responses.draft import OWNER
 from dragoman.protocols.openai_responses.envelope import PREFIX
+from dragoman.protocols.openai_responses.growing import Growing, GrowingCall, Words
 from dragoman.protocols.openai_responses.items import AFTER, write_image
 from dragoman.protocols.openai_responses.words import custom_input, write_logprobs
 from dragoman.wire.envelope import seal
 
 Json = dict[str, Any]
 Tell = Callable[[str, Json], None]
-NO_PLACE = "Responses have no place for it."
 _DRAFT = "A draft of the picture is not part of the answer."
-
-
-class _Words:
-    """A message's content part that grows."""
-
-    __slots__ = ("base", "number", "part", "pieces", "sent")
-
-    def __init__(self, part: Json, number: int, base: int) -> None:
-        self.part = part
-        self.number = number
-        self.base = base  # characters of the answer's text before it
-        self.pieces: list[str] = []
-        self.sent = False
-
-
-class _Growing:
-    """An item that grows. A message's `words` are its open part; a reasoning's `shown` and `raw` its texts."""
-
-    __slots__ = ("after", "index", "item", "raw", "shown", "words")
-
-    def __init__(self, index: int, item: Json) -> None:
-        self.index = index
-        self.item = item
-        self.words: _Words | None = None
-        self.shown: list[str] | None = None
-        self.raw: list[str] | None = None
-        self.after: Signature | None = None  # of the text, to be told behind it
-
-
-class _Call:
-    __slots__ = ("arguments", "custom", "index", "item")
-
-    def __init__(self, index: int, item: Json, custom: bool) -> None:
-        self.index = index
-        self.item = item
-        self.custom = custom
-        self.arguments: list[str] = []
 
 
 def _silent(kind: str, event: Json) -> None:
@@ -110,12 +74,12 @@ class Scribe:
             for tool in request.tools
             if type(tool) is FunctionTool and any(extra.name == "custom" for extra in tool.extras)
         )
-        self._calls: dict[int, _Call] = {}
-        self._deed: tuple[int, Deed] | None = None  # a call of the vendor's own tool whose result may follow
-        self._texts: list[_Words] = []
+        self._calls: dict[int, GrowingCall] = {}
+        self._deed: Deed | None = None  # a call of the vendor's own tool whose result may follow
+        self._texts: list[Words] = []
         self.losses = losses
         self.items: list[Json] = []
-        self.open: _Growing | None = None
+        self.open: Growing | None = None
         self.chars = 0
 
     # --- what an answer may say
@@ -188,7 +152,7 @@ class Scribe:
         if custom:
             del item["status"]
         self.items.append(item)
-        self._calls[number] = _Call(index, item, custom)
+        self._calls[number] = GrowingCall(index, item, custom)
         self._tell("response.output_item.added", {"output_index": index, "item": item})
 
     def arguments(self, number: int, arguments: str) -> None:
@@ -202,9 +166,9 @@ class Scribe:
 
     def part(self, part: Media | Deed | Opaque) -> None:
         deed = self._deed
-        if deed is not None and _answers(part, deed[1]):
+        if deed is not None and answers(part, deed):
             self._deed = None
-            self._finish_deed(deed[0], deed[1], part)
+            self._finish_deed(deed, part)
             return
         if isinstance(part, Media) and part.thought:
             # Gemini 3's picture models show drafts of a picture before it; callers take every picture for an answer.
@@ -221,13 +185,13 @@ class Scribe:
             case Media():
                 self.losses.add_path(at, f"Responses have no place for {part.mime or 'a file'} in an answer.")
             case Opaque(owner="openai-responses", value=dict() as value):
-                self._whole(value, None)
+                self._whole(value)
             case Opaque():
                 self.losses.add_path(at, f"Responses have no place for {part.what}.")
             case CodeCall() | SearchCall() | FetchCall():
-                self._deed = (len(self.items), part)
+                self._deed = part
             case CodeResult() | SearchResult() | FetchResult():
-                self._finish_deed(len(self.items), None, part)
+                self._finish_deed(None, part)
 
     def citation(self, citation: Citation) -> None:
         """Words that rest on a page; indexes are of the content part they stand in."""
@@ -291,9 +255,8 @@ class Scribe:
     def close(self, *, whole: bool = True) -> None:
         """Ends the message, reasoning or call of a vendor's tool that is open."""
         if self._deed is not None:
-            index, deed = self._deed
-            self._deed = None
-            self._finish_deed(index, deed, None)
+            deed, self._deed = self._deed, None
+            self._finish_deed(deed, None)
         growing = self.open
         if growing is None:
             return
@@ -311,19 +274,19 @@ class Scribe:
     def _id(self, prefix: str) -> str:
         return f"{prefix}{self._tail}_{len(self.items)}"
 
-    def _begin(self, item: Json) -> _Growing:
-        growing = self.open = _Growing(len(self.items), item)
+    def _begin(self, item: Json) -> Growing:
+        growing = self.open = Growing(len(self.items), item)
         self.items.append(item)
         self._tell("response.output_item.added", {"output_index": growing.index, "item": item})
         return growing
 
-    def _message(self) -> _Growing:
+    def _message(self) -> Growing:
         self.close()
         return self._begin(
             {"id": self._id("msg_"), "type": "message", "status": "in_progress", "role": "assistant", "content": []}
         )
 
-    def _words(self, growing: _Growing, kind: str) -> _Words:
+    def _words(self, growing: Growing, kind: str) -> Words:
         """The message's open part of that kind; another one that is open ends."""
         words = growing.words
         if words is not None:
@@ -333,13 +296,13 @@ class Scribe:
         part: Json = {"type": kind, "refusal": ""}
         if kind == "output_text":
             part = {"type": kind, "text": "", "annotations": [], "logprobs": []}
-        words = growing.words = _Words(part, len(growing.item["content"]), self.chars)
+        words = growing.words = Words(part, len(growing.item["content"]), self.chars)
         if kind == "output_text":
             self._texts.append(words)
         self._tell("response.content_part.added", {**_place(growing), "content_index": words.number, "part": part})
         return words
 
-    def _end_words(self, growing: _Growing) -> None:
+    def _end_words(self, growing: Growing) -> None:
         words = growing.words
         if words is None:
             return
@@ -356,7 +319,7 @@ class Scribe:
         growing.item["content"].append(words.part)
         self._tell("response.content_part.done", {**place, "part": words.part})
 
-    def _think(self, growing: _Growing, text: str, raw: bool) -> None:
+    def _think(self, growing: Growing, text: str, raw: bool) -> None:
         place = _place(growing)
         if raw:
             if growing.raw is None:
@@ -373,7 +336,7 @@ class Scribe:
         growing.shown.append(text)
         self._tell("response.reasoning_summary_text.delta", {**place, "summary_index": 0, "delta": text})
 
-    def _end_thoughts(self, growing: _Growing) -> None:
+    def _end_thoughts(self, growing: Growing) -> None:
         place = _place(growing)
         if growing.raw is not None:
             told = "".join(growing.raw)
@@ -394,18 +357,13 @@ class Scribe:
         item = {"id": self._id(prefix), "type": "reasoning", "summary": [], "encrypted_content": seal(signature)}
         if signature.maker == "openai" and signature.id:
             item["id"], item["encrypted_content"] = signature.id, signature.data
-        self._whole(item, None)
+        self._whole(item)
 
-    def _whole(self, item: Json, kind: str | None, doing: str = "") -> None:
+    def _whole(self, item: Json, kind: str | None = None, doing: str = "") -> None:
         """An item that comes at once; `kind` names the events of a vendor's tool at work, `doing` the one between."""
         index = len(self.items)
         self.items.append(item)
-        begun = item
-        if kind is not None:
-            begun = {name: value for name, value in item.items() if name not in ("result", "outputs")}
-            begun["status"] = "in_progress"
-            if kind == "image_generation_call":
-                begun["result"] = None
+        begun = item if kind is None else begun_deed(item)
         self._tell("response.output_item.added", {"output_index": index, "item": begun})
         if kind is not None:
             place = {"item_id": item["id"], "output_index": index}
@@ -418,41 +376,10 @@ class Scribe:
             self._tell(f"response.{kind}.completed", place)
         self._tell("response.output_item.done", {"output_index": index, "item": item})
 
-    def _finish_deed(self, index: int, deed: Deed | None, result: Any) -> None:
-        at = f"output[{index}]"
-        if isinstance(deed, CodeCall) or isinstance(result, CodeResult):
-            item: Json = {
-                "id": self._id("ci_"),
-                "type": "code_interpreter_call",
-                "status": "completed" if result is None or result.outcome == "ok" else "failed",
-                "code": deed.code if isinstance(deed, CodeCall) else None,
-                "container_id": "",
-                "outputs": None if result is None else [{"type": "logs", "logs": result.output}],
-            }
-            self._whole(item, "code_interpreter_call", "interpreting")
-            return
-        item = {"id": self._id("ws_"), "type": "web_search_call", "status": "completed"}
-        for held in (deed, result):
-            if held is not None and not isinstance(held, CodeResult):
-                self.losses.add_extras(held.extras, OWNER, NO_PLACE)
-        if result is not None and result.error is not None:
-            item["status"] = "failed"
-        if isinstance(deed, FetchCall) or isinstance(result, FetchResult):
-            url = deed.url if isinstance(deed, FetchCall) else result.source.url
-            item["action"] = {"type": "open_page", "url": url}
-            if isinstance(result, FetchResult) and result.content:
-                self.losses.add_path(at, "Responses show which page was read, not its text.", harmless=True)
-        else:
-            queries = list(deed.queries) if isinstance(deed, SearchCall) else []
-            action: Json = {"type": "search", "query": queries[0] if queries else "", "queries": queries}
-            if isinstance(result, SearchResult):
-                action["sources"] = [{"type": "url", "url": source.url} for source in result.sources]
-                for source in result.sources:
-                    self.losses.add_extras(source.extras, OWNER, NO_PLACE)
-            item["action"] = action
-        self._whole(item, "web_search_call", "searching")
+    def _finish_deed(self, deed: Deed | None, result: Any) -> None:
+        self._whole(*deed_item(deed, result, self._id, self.losses))
 
-    def _end_call(self, call: _Call, whole: bool) -> None:
+    def _end_call(self, call: GrowingCall, whole: bool) -> None:
         item = call.item
         place = {"item_id": item["id"], "output_index": call.index}
         told = "".join(call.arguments)
@@ -486,17 +413,5 @@ def add_part(scribe: Scribe, part: Any, number: int) -> None:
             scribe.part(part)
 
 
-def _place(growing: _Growing) -> Json:
+def _place(growing: Growing) -> Json:
     return {"item_id": growing.item["id"], "output_index": growing.index}
-
-
-def _answers(part: Any, deed: Deed) -> bool:
-    """Whether `part` is what `deed` gave."""
-    match deed:
-        case CodeCall():
-            return isinstance(part, CodeResult) and (not part.id or not deed.id or part.id == deed.id)
-        case SearchCall():
-            return isinstance(part, SearchResult)
-        case FetchCall():
-            return isinstance(part, FetchResult)
-    return False
