@@ -1,4 +1,4 @@
-"""What one protocol can carry comes back from it as it went in: requests as its vendors are asked, answers as its callers are told."""
+"""What one protocol can carry comes back from it as it went in: requests as its vendors are asked, answers as callers are told."""
 
 from __future__ import annotations
 

@@ -8,17 +8,21 @@ import pytest
 from dragoman.ir import (
     Candidate,
     Citation,
+    CitationAdded,
     CodeCall,
     Extra,
     FetchCall,
     FetchResult,
     Finish,
+    Finished,
     Losses,
+    PartAdded,
     Response,
     SearchCall,
     SearchResult,
     Source,
     Text,
+    TextDelta,
 )
 from dragoman.protocols.base import Route, Stamp
 from dragoman.protocols.gemini import PROTOCOL
@@ -163,3 +167,39 @@ def test_a_foreign_answer() -> None:
 @pytest.mark.parametrize("odd", [1, "x", [1], {"groundingChunks": 1}, {"urlMetadata": [{}]}, {"citations": [None]}])
 def test_odd_ones_are_kept(name: str, odd: Any) -> None:
     assert read("a", **{name: odd}).citations == ()
+
+
+def test_a_stream_rests_on_pages_once_it_is_whole() -> None:
+    def chunk(text: str, **rest: Any) -> bytes:
+        candidate = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0, **rest}
+        return b"data: " + json.dumps({"candidates": [candidate]}).encode() + b"\r\n\r\n"
+
+    meta = {"webSearchQueries": ["q"], "groundingChunks": [PAGE]}
+    data = (
+        chunk("é 🗼")
+        + chunk(" and a", groundingMetadata={"searchEntryPoint": {"renderedContent": "<b>"}})
+        + chunk(" tower", groundingMetadata=meta)
+        + chunk(
+            "",
+            finishReason="STOP",
+            groundingMetadata={"groundingSupports": [support(3, 7, "🗼", 0), support(14, 19, "tower", 0)]},
+        )
+    )
+    reader = PROTOCOL.stream_reader()
+    events = [*reader.feed(data), *reader.end()]
+    assert [event.part for event in events if isinstance(event, PartAdded)] == [
+        SearchCall(("q",)),
+        SearchResult((Source("https://e.com", "E"),)),
+    ]
+    said = "".join(event.text for event in events if isinstance(event, TextDelta))
+    cited = [event.citation for event in events if isinstance(event, CitationAdded)]
+    assert [said[one.start : one.end] for one in cited] == ["🗼", "tower"]
+    assert isinstance(events[-1], Finished)
+    writer = PROTOCOL.stream_writer(REQUEST, Stamp("id", 1, "m"), Route("generate", "m", True))
+    last = json.loads((writer.write(events) + writer.end()).split(b"\r\n\r\n")[-2][6:])["candidates"][0]
+    assert last["groundingMetadata"] == {
+        **meta,
+        "groundingSupports": [support(3, 7, "🗼", 0), support(14, 19, "tower", 0)],
+        "searchEntryPoint": {"renderedContent": "<b>"},
+    }
+    assert writer.losses.found == []

@@ -6,17 +6,22 @@ from typing import Any
 from dragoman.ir import (
     Candidate,
     Citation,
+    CitationAdded,
     CodeCall,
+    Event,
     FetchCall,
     FetchResult,
     Finish,
+    Finished,
     Losses,
     Part,
+    PartAdded,
     Response,
     SearchCall,
     SearchResult,
     Source,
     Text,
+    TextDelta,
 )
 from dragoman.protocols.base import Route, Stamp
 from dragoman.protocols.openai_chat import PROTOCOL
@@ -64,3 +69,31 @@ def test_read_and_written_again() -> None:
     written = PROTOCOL.write_response(Response("v", "m", (candidate,)), REQUEST, Stamp("id", 1, "m"), losses)
     assert json.loads(written)["choices"][0]["message"]["annotations"] == [cited, *kept]
     assert losses.found == []
+
+
+def test_a_stream_tells_its_citations_together() -> None:
+    asked = (
+        b'{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"code_interpreter"}],"stream":true}'
+    )
+    request = PROTOCOL.read_request(asked, Route("generate"))
+    writer = PROTOCOL.stream_writer(request, Stamp("id", 1, "m"), Route("generate", None, True))
+    events: list[Event] = [
+        PartAdded(0, SearchCall(("q",))),
+        PartAdded(0, SearchResult((Source("u1"),))),
+        TextDelta(0, "one "),
+        PartAdded(0, CodeCall("print(1)")),
+        TextDelta(0, "zwölf"),
+        CitationAdded(0, Citation("u1", 0, 3)),
+        CitationAdded(0, Citation("u2", 4, 9)),
+        Finished(0, Finish("stop")),
+    ]
+    written = b"".join(writer.write([event]) for event in events) + writer.end()
+    chunks = [json.loads(line[6:]) for line in written.split(b"\n\n") if line.startswith(b"data: {")]
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+    content = "".join(delta.get("content") or "" for delta in deltas)
+    (annotations,) = [delta["annotations"] for delta in deltas if "annotations" in delta]
+    assert words({"content": content, "annotations": annotations}) == [("one", "u1"), ("zwölf", "u2")]
+    assert [loss.harmless for loss in writer.losses.found] == [True]
+    reader = PROTOCOL.stream_reader()
+    again = [event for event in [*reader.feed(written), *reader.end()] if isinstance(event, CitationAdded)]
+    assert [event.citation.url for event in again] == ["u1", "u2"]

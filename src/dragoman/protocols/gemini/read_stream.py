@@ -9,6 +9,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dragoman.ir import (
     Blocked,
+    CitationAdded,
     Event,
     ExtrasAdded,
     Failed,
@@ -30,6 +31,8 @@ from dragoman.ir import (
 from dragoman.protocols.gemini.errors import error_in
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.finish import read_finish
+from dragoman.protocols.gemini.read_grounding import NAMES as RESTS
+from dragoman.protocols.gemini.read_grounding import Grounding
 from dragoman.protocols.gemini.read_response import (
     block_in,
     candidates_in,
@@ -87,6 +90,8 @@ class StreamReader:
         "_mould",
         "_open",
         "_reported",
+        "_rests",
+        "_said",
         "_splitter",
         "_started",
         "_tries",
@@ -105,6 +110,8 @@ class StreamReader:
         self._calls: dict[int, int] = {}  # calls so far, by candidate
         self._open: set[int] = set()  # candidates that have begun and not ended
         self._finished = False
+        self._said: dict[int, list[str]] = {}  # each candidate's text, which its citations name by place
+        self._rests: dict[int, Object] = {}  # what each candidate rests on; the last told holds
         # What stands before an event's text, between it and the counts, and after them, and of which candidate it is.
         self._mould = (NOTHING, NOTHING, NOTHING, 0)
         self._tries = TRIES
@@ -124,6 +131,7 @@ class StreamReader:
         events: list[Event] = []
         if splitter.__class__ is EventSplitter:
             before, between, after, index = self._mould
+            said = self._said.setdefault(index, [])
             for raw in splitter.split(data):
                 if raw.startswith(before) and raw.endswith(after) and (at := raw.find(between, len(before))) > 0:
                     try:
@@ -138,12 +146,14 @@ class StreamReader:
                             self._usage = counts
                             self._reported = False
                         if text:
+                            said.append(text)
                             events.append(TextDelta(index, text))
                         continue
                 if self._failed:
                     break
                 self._event(raw, events)
                 before, between, after, index = self._mould
+                said = self._said.setdefault(index, [])
         else:
             for raw in splitter.feed(data):
                 if self._failed:
@@ -208,6 +218,7 @@ class StreamReader:
             self._open.add(index)
         text = candidate.content.parts[0].text
         if text:
+            self._said.setdefault(index, []).append(text)
             events.append(TextDelta(index, text))
         if raw is not None and self._tries:
             self._learn(raw, chunk)
@@ -277,9 +288,11 @@ class StreamReader:
     def _candidate(self, candidate: Object, number: int, events: list[Event]) -> bool:
         index = index_of(candidate, number)
         self._open.add(index)
+        said = self._said.setdefault(index, [])
         for part in parts_in(candidate):
             match part:
                 case Text():
+                    said.append(part.text)
                     events.append(TextDelta(index, part.text, part.signature))
                 case Thought():
                     events.append(ThoughtDelta(index, part.text, part.signature))
@@ -293,7 +306,11 @@ class StreamReader:
         logprobs = logprobs_in(candidate)
         if logprobs:
             events.append(LogprobsDelta(index, logprobs))
-        extras = extras_in(candidate, f"candidates[{index}]")
+        for name in RESTS:
+            if isinstance(candidate.get(name), dict):
+                rests = self._rests.setdefault(index, {})
+                rests[name] = {**rests.get(name, {}), **candidate[name]}
+        extras = tuple([extra for extra in extras_in(candidate, f"candidates[{index}]") if extra.name not in RESTS])
         if extras:
             events.append(ExtrasAdded(index, extras))
         native = candidate.get("finishReason")
@@ -304,9 +321,19 @@ class StreamReader:
             return False
         self._open.discard(index)
         self._finished = True
+        if index in self._rests:
+            self._rest(index, events)
         self._stop_moulding()
         events.append(Finished(index, finish))
         return True
+
+    def _rest(self, index: int, events: list[Event]) -> None:
+        """What the whole candidate rests on; before its end its text is not whole."""
+        told = Grounding(self._rests.pop(index), [(-1, "".join(self._said[index]))], f"candidates[{index}]")
+        events += [PartAdded(index, deed) for deed in told.deeds]
+        events += [CitationAdded(index, citation) for citation in told.citations]
+        if told.extras:
+            events.append(ExtrasAdded(index, tuple(told.extras)))
 
     def _start(self, ident: str, model: str, events: list[Event]) -> None:
         self._started = True

@@ -11,10 +11,14 @@ from typing import Any
 from dragoman.ir import (
     Block,
     Blocked,
+    CitationAdded,
     DragomanError,
     Event,
+    Extra,
     ExtrasAdded,
     Failed,
+    FetchCall,
+    FetchResult,
     Finish,
     Finished,
     LogprobsDelta,
@@ -22,6 +26,8 @@ from dragoman.ir import (
     Opaque,
     PartAdded,
     RefusalDelta,
+    SearchCall,
+    SearchResult,
     Started,
     TextDelta,
     Thought,
@@ -39,6 +45,7 @@ from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.finish import write_block
 from dragoman.protocols.gemini.spelling import SPELLING
 from dragoman.protocols.gemini.usage import write_tier, write_usage
+from dragoman.protocols.gemini.write_grounding import Rests
 from dragoman.protocols.gemini.write_response import (
     NO_FIELD,
     arguments_of,
@@ -79,6 +86,8 @@ class StreamWriter:
         "_malformed",
         "_prefixes",
         "_refused",
+        "_rests",
+        "_said",
         "_stamped",
         "_suffixes",
         "_tier",
@@ -103,7 +112,9 @@ class StreamWriter:
         self._finishes: dict[int, Finish] = {}
         self._malformed: dict[int, str] = {}
         self._refused: set[int] = set()
-        self._extras: dict[int, Object] = {}
+        self._extras: dict[int, list[Extra]] = {}
+        self._rests: dict[int, Rests] = {}
+        self._said: dict[int, list[str]] = {}  # each candidate's text, whose bytes its citations count
         self._block: Block | None = None
         self._usage: Usage | None = None
         self._tier: str | None = None
@@ -119,6 +130,10 @@ class StreamWriter:
                 suffix = suffixes.get(index)
                 if suffix is None:
                     suffix = suffixes[index] = suffixes[0].replace(b'"index":0', b'"index":%d' % index, 1)
+                said = self._said.get(index)
+                if said is None:
+                    said = self._said[index] = []
+                said.append(event.text)
                 if self._array:
                     out.append(self._separator())
                 text = encode(event.text)
@@ -161,6 +176,7 @@ class StreamWriter:
     def _unusual(self, event: Event, out: list[bytes]) -> None:
         match event:
             case TextDelta():
+                self._said.setdefault(event.index, []).append(event.text)
                 self._flush(event.index, out)
                 self._part(event.index, TextPart(event.text, event.signature), out)
             case ThoughtDelta():
@@ -178,13 +194,19 @@ class StreamWriter:
                     call.pieces.append(event.arguments)
             case PartAdded():
                 self._flush(event.index, out)
-                if not self._part(event.index, event.part, out) and isinstance(event.part, Opaque):
+                if self._part(event.index, event.part, out):
+                    pass
+                elif isinstance(event.part, SearchCall | SearchResult | FetchCall | FetchResult):
+                    self._resting(event.index).part(event.part)
+                elif isinstance(event.part, Opaque):
                     self.losses.add_path(f"candidates[{event.index}].{event.part.what}", NO_FIELD)
+            case CitationAdded():
+                self._resting(event.index).citations((event.citation,))
             case LogprobsDelta():
                 fields = {**_SILENCE, "index": event.index, **logprob_fields(event.logprobs)}
                 self._emit({"candidates": [fields]}, out)
             case ExtrasAdded():
-                self._extras.setdefault(event.index, {}).update(extra_fields(event.extras))
+                self._extras.setdefault(event.index, []).extend(event.extras)
                 self.losses.add_extras(event.extras, "gemini", NO_FIELD)
             case Finished():
                 self._flush(event.index, out, all_of_them=True)
@@ -222,7 +244,20 @@ class StreamWriter:
 
     def _finish(self, index: int) -> Object:
         fields = finish_fields(self._finishes[index], index in self._refused, self._malformed.get(index))
-        return {**_SILENCE, **fields, "index": index, **self._extras.get(index, {})}
+        told = {**_SILENCE, **fields, "index": index}
+        extras = self._extras.get(index, ())
+        if extras:
+            told.update(extra_fields(extras))
+        if extras or index in self._rests:
+            # To a client that joins the pieces, all the text is one part.
+            told.update(self._resting(index).fields([(0, "".join(self._said.get(index, ())))], extras))
+        return told
+
+    def _resting(self, index: int) -> Rests:
+        rests = self._rests.get(index)
+        if rests is None:
+            rests = self._rests[index] = Rests(self.losses, f"candidates[{index}]")
+        return rests
 
     def _emit(self, chunk: Object, out: list[bytes]) -> None:
         self._frame({**chunk, **self._stamped}, out)

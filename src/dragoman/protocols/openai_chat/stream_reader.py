@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from dragoman.ir import (
+    CitationAdded,
     Event,
     Extra,
     ExtrasAdded,
@@ -34,6 +35,7 @@ from dragoman.ir import (
 )
 from dragoman.protocols.openai.errors import refusal_of
 from dragoman.protocols.openai.media import sniff
+from dragoman.protocols.openai_chat.annotations import read_annotations
 from dragoman.protocols.openai_chat.finish import read_finish
 from dragoman.protocols.openai_chat.read_parts import google_signature
 from dragoman.protocols.openai_chat.read_response import (
@@ -292,8 +294,10 @@ class ChatStreamReader:
         if type(delta.audio) is dict:
             _sound(index, candidate, delta.audio, events)
         if delta.annotations:
-            path = f"choices[{index}].delta.annotations"
-            events.append(ExtrasAdded(index, (Extra("openai", "annotations", delta.annotations, path, harmless=True),)))
+            citations, extras = read_annotations(delta.annotations, f"choices[{index}].delta.annotations")
+            events.extend(CitationAdded(index, citation) for citation in citations)
+            if extras:
+                events.append(ExtrasAdded(index, extras))
 
 
 def _sound(index: int, candidate: _Candidate, audio: dict[str, Any], events: list[Event]) -> None:

@@ -13,12 +13,15 @@ import msgspec
 from dragoman.ir import (
     Blocked,
     BuiltinTool,
+    CitationAdded,
     CodeCall,
     CodeResult,
     DragomanError,
     Event,
     ExtrasAdded,
     Failed,
+    FetchCall,
+    FetchResult,
     Finish,
     Finished,
     LogprobsDelta,
@@ -28,6 +31,8 @@ from dragoman.ir import (
     PartAdded,
     RefusalDelta,
     Request,
+    SearchCall,
+    SearchResult,
     Started,
     TextDelta,
     ThoughtDelta,
@@ -39,7 +44,7 @@ from dragoman.ir import (
 from dragoman.protocols.base import Stamp
 from dragoman.protocols.openai.media import standard
 from dragoman.protocols.openai_chat import speech
-from dragoman.protocols.openai_chat.citations import annotations_of, is_grounding
+from dragoman.protocols.openai_chat.annotations import Deed, Shifts, tell_deeds, write_annotations
 from dragoman.protocols.openai_chat.draft import LEGACY
 from dragoman.protocols.openai_chat.errors import event_of
 from dragoman.protocols.openai_chat.finish import write_finish
@@ -56,7 +61,9 @@ _DONE = b"data: [DONE]\n\n"
 class _Choice:
     """One candidate's chunks: `before` and `after` go around a delta, `text` around a text."""
 
-    __slots__ = ("after", "bare", "before", "calls", "custom", "finished", "images", "sounding", "text")
+    __slots__ = (
+        "after", "annotations", "bare", "before", "calls", "custom", "deeds", "finished", "images", "sounding", "text",
+    )  # fmt: skip
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self.before = before
@@ -68,6 +75,9 @@ class _Choice:
         self.images = 0
         self.sounding = False  # whether a sound has begun
         self.finished = False
+        # Citations so far. They go out together: openai's own accumulation of deltas breaks on a second list without indexes.
+        self.annotations: list[Any] = []
+        self.deeds: list[Deed] = []  # searches made and pages read
 
 
 class ChatStreamWriter:
@@ -82,7 +92,7 @@ class ChatStreamWriter:
         "_custom",
         "_include_usage",
         "_legacy",
-        "_said",
+        "_shifts",
         "_stamp",
         "_tier",
         "_usage",
@@ -95,9 +105,9 @@ class ChatStreamWriter:
         self._stamp = stamp
         self._include_usage = request.include_usage
         self._custom = custom_names(request)
-        # Only an answer of a tool that the vendor runs cites; the text of all others need not be kept.
-        cites = any(type(tool) is BuiltinTool for tool in request.tools)
-        self._said: dict[int, str] | None = {} if cites else None
+        # Only in answers of tools that the vendor runs does code stand between texts and move what is cited.
+        runs = any(type(tool) is BuiltinTool for tool in request.tools)
+        self._shifts: dict[int, Shifts] | None = {} if runs else None
         self._wav = not speech.wants_pcm(request)
         self._legacy = any(extra.name == LEGACY for extra in request.extras)
         self._choices: dict[int, _Choice] = {}
@@ -110,8 +120,8 @@ class ChatStreamWriter:
     def write(self, events: Sequence[Event]) -> bytes:
         if self._closed:
             return b""
-        if self._said is not None:
-            self._keep(self._said, events)
+        if self._shifts is not None:
+            self._keep(self._shifts, events)
         out: list[bytes] = []
         choices = self._choices
         for event in events:
@@ -203,27 +213,27 @@ class ChatStreamWriter:
                 out += (choice.before, b"{}", tail)
             case ExtrasAdded():
                 delta = {extra.name: extra.value for extra in event.extras if extra.owner == "openai"}
+                choice.annotations += delta.pop("annotations", ())
                 choice.sounding = choice.sounding or "audio" in delta
-                for extra in event.extras:
-                    if is_grounding(extra) and self._said is not None:
-                        found = annotations_of(extra, self._said.get(index, ""), self.losses)
-                        delta.update({"annotations": found} if found else {})
-                    elif extra.owner != "openai":
-                        self.losses.add_extras((extra,), "openai", NO_PLACE)
+                self.losses.add_extras(event.extras, "openai", NO_PLACE)
                 if delta:
                     self._delta(choice, delta, out)
+            case CitationAdded():
+                shifts = (self._shifts or {}).get(index) or Shifts()
+                path = f"choices[{index}].message.annotations"
+                choice.annotations += write_annotations((event.citation,), shifts, path, self.losses)
             case Finished():
                 self._finish(index, choice, event.finish, out)
 
     @staticmethod
-    def _keep(said: dict[int, str], events: Sequence[Event]) -> None:
-        """What the answer says so far, for the citations that follow it."""
+    def _keep(shifts: dict[int, Shifts], events: Sequence[Event]) -> None:
+        """How far the content runs ahead of the text so far, for the citations that follow it."""
         for event in events:
             match event:
                 case TextDelta():
-                    said[event.index] = said.get(event.index, "") + event.text
+                    shifts.setdefault(event.index, Shifts()).said(event.text)
                 case PartAdded(part=CodeCall() | CodeResult() as code):
-                    said[event.index] = said.get(event.index, "") + fenced(code)
+                    shifts.setdefault(event.index, Shifts()).inserted(len(fenced(code)))
 
     def _started(self, event: ToolCallStarted, choice: _Choice) -> dict[str, Any]:
         ours = choice.calls.setdefault(event.call, len(choice.calls))
@@ -265,6 +275,8 @@ class ChatStreamWriter:
         match event.part:
             case CodeCall() | CodeResult() as code:
                 self._delta(choice, {"content": fenced(code)}, out)
+            case SearchCall() | SearchResult() | FetchCall() | FetchResult() as deed:
+                choice.deeds.append(deed)
             case Media(kind="image", file_id=None) as image:
                 self._delta(choice, {"images": [write_image(image, choice.images)]}, out)
                 choice.images += 1
@@ -291,6 +303,10 @@ class ChatStreamWriter:
 
     def _finish(self, index: int, choice: _Choice, finish: Finish | None, out: list[bytes]) -> None:
         choice.finished = True
+        if choice.annotations:
+            self._delta(choice, {"annotations": choice.annotations}, out)
+        if choice.deeds:
+            tell_deeds(choice.deeds, bool(choice.annotations), f"choices[{index}].message.annotations", self.losses)
         for ours, arguments in choice.custom.items():
             if told := custom_input(arguments):
                 self._delta(choice, {"tool_calls": [{"index": ours, "custom": {"input": told}}]}, out)
