@@ -71,6 +71,17 @@ class _Told(Struct, gc=False):
     param: Any = None
 
 
+class _Delta(Struct, gc=False):
+    """A piece of text, as nearly all events are."""
+
+    delta: str
+    output_index: int
+    content_index: int
+    logprobs: tuple[()] = ()
+
+
+_DELTA = b"event: response.output_text.delta\ndata: {"
+_decode_delta = msgspec.json.Decoder(_Delta).decode
 _decode = msgspec.json.Decoder(_Told).decode
 _decode_any = msgspec.json.Decoder().decode
 
@@ -116,6 +127,15 @@ class ResponsesStreamReader:
     def feed(self, data: bytes) -> list[Event]:
         events: list[Event] = []
         for raw in self._splitter.feed(data):
+            if raw.startswith(_DELTA):
+                try:
+                    told = _decode_delta(raw[len(_DELTA) - 1 : -2])
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    pass
+                else:
+                    if not self._finished and not self._failed:
+                        self._piece(told.output_index, told.content_index, told.delta, events)
+                    continue
             if body := payload(raw):
                 self._read(body, events)
         return events
@@ -142,20 +162,24 @@ class ResponsesStreamReader:
             told = _lenient(body)
         kind = told.type
         if kind == "response.output_text.delta":
-            delta = told.delta
-            if type(delta) is str and delta:
-                item = self._items.get(told.output_index) or self._item(told.output_index)
-                place = told.content_index
-                before = item.said.get(place)
-                if before is None:
-                    before = self._open(item, place)
-                item.said[place] = before + len(delta)
-                self._chars += len(delta)
-                events.append(TextDelta(0, delta))
+            if type(told.delta) is str:
+                item = self._piece(told.output_index, told.content_index, told.delta, events)
                 if told.logprobs:
-                    self._logged(item, place, told.logprobs, events)
+                    self._logged(item, told.content_index, told.logprobs, events)
             return
         self._take(told, kind, events)
+
+    def _piece(self, number: int, place: int, delta: str, events: list[Event]) -> _Item:
+        item = self._items.get(number) or self._item(number)
+        if delta:
+            before = item.said.get(place)
+            if before is None:
+                before = self._open(item, place)
+            length = len(delta)
+            item.said[place] = before + length
+            self._chars += length
+            events.append(TextDelta(0, delta))
+        return item
 
     def _item(self, number: int) -> _Item:
         item = self._items.get(number)

@@ -26,6 +26,7 @@ class _Seen(Struct, gc=False):
 
 _decode = msgspec.json.Decoder(_Seen).decode
 _decode_any = msgspec.json.Decoder().decode
+_DELTA = b"event: response.output_text.delta\n"
 _ENDS = frozenset({"response.completed", "response.incomplete"})
 
 
@@ -49,7 +50,10 @@ class ResponsesTap:
         if not events:
             return b""
         for event in events:
-            self._look(event)
+            if event.startswith(_DELTA):
+                self.started = True
+            else:
+                self._look(event)
         self._last = events[-1]
         return b"".join(events)
 
