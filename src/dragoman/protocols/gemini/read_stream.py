@@ -78,6 +78,9 @@ class _AnyObject(Struct, gc=False):
 
 _check_object = msgspec.json.Decoder(_AnyObject).decode
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
+# What stands before an event's text, between it and the counts, and after them, with their lengths; and whose text it is.
+_Mould = tuple[bytes, int, bytes, int, bytes, int, int]
+_NO_MOULD: _Mould = (NOTHING, 0, NOTHING, 0, NOTHING, 0, 0)
 _MAX_OBJECT = 64 * 1024 * 1024  # bytes
 
 
@@ -112,8 +115,7 @@ class StreamReader:
         self._finished = False
         self._said: dict[int, list[str]] = {}  # each candidate's text, which its citations name by place
         self._rests: dict[int, Object] = {}  # what each candidate rests on; the last told holds
-        # What stands before an event's text, between it and the counts, and after them, and of which candidate it is.
-        self._mould = (NOTHING, NOTHING, NOTHING, 0)
+        self._mould: _Mould = _NO_MOULD
         self._tries = TRIES
 
     @property
@@ -130,13 +132,13 @@ class StreamReader:
                 return []
         events: list[Event] = []
         if splitter.__class__ is EventSplitter:
-            before, between, after, index = self._mould
+            before, start, between, width, after, end, index = self._mould
             said = self._said.setdefault(index, [])
             for raw in splitter.split(data):
-                if raw.startswith(before) and raw.endswith(after) and (at := raw.find(between, len(before))) > 0:
+                if raw.startswith(before) and raw.endswith(after) and (at := raw.find(between, start)) > 0:
                     try:
-                        text = decode_text(raw[len(before) : at])
-                        counts = raw[at + len(between) : -len(after)]
+                        text = decode_text(raw[start:at])
+                        counts = raw[at + width : end]
                         if counts:
                             _check_object(counts)
                     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -152,7 +154,7 @@ class StreamReader:
                 if self._failed:
                     break
                 self._event(raw, events)
-                before, between, after, index = self._mould
+                before, start, between, width, after, end, index = self._mould
                 said = self._said.setdefault(index, [])
         else:
             for raw in splitter.feed(data):
@@ -224,7 +226,7 @@ class StreamReader:
             self._learn(raw, chunk)
 
     def _stop_moulding(self) -> None:
-        self._mould = (NOTHING, NOTHING, NOTHING, 0)
+        self._mould = _NO_MOULD
         self._tries = 0
 
     def _learn(self, raw: bytes, chunk: _Chunk) -> None:
@@ -246,7 +248,7 @@ class StreamReader:
             return
         told = other.usageMetadata
         if other.candidates[0].content.parts[0].text == "." and (told is UNSET or bytes(told) == b"{}"):
-            self._mould = (before, between, after, candidate.index)
+            self._mould = (before, len(before), between, len(between), after, -len(after), candidate.index)
 
     def _unusual(self, data: bytes, events: list[Event]) -> None:
         if not data.strip() or data.strip() == b"[DONE]":

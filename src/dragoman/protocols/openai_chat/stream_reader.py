@@ -83,6 +83,9 @@ class _Chunk(Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Chunk).decode
+# What stands before and after the text of a chunk that says nothing else, with their lengths; and whose text it is.
+_Mould = tuple[bytes, int, bytes, int, int]
+_NO_MOULD: _Mould = (NOTHING, 0, NOTHING, 0, 0)
 _decode_any = msgspec.json.Decoder().decode
 
 
@@ -112,8 +115,7 @@ class ChatStreamReader:
         self._started = False
         self._done = False
         self._failed = False
-        # What stands before and after the text of a chunk that says nothing else, and of which candidate it is.
-        self._mould = (NOTHING, NOTHING, 0)
+        self._mould: _Mould = _NO_MOULD
         self._tries = TRIES
 
     @property
@@ -122,11 +124,11 @@ class ChatStreamReader:
 
     def feed(self, data: bytes) -> list[Event]:
         events: list[Event] = []
-        before, after, index = self._mould
+        before, start, after, end, index = self._mould
         for raw in self._splitter.split(data):
             if raw.startswith(before) and raw.endswith(after):
                 try:
-                    text = decode_text(raw[len(before) : -len(after)])
+                    text = decode_text(raw[start:end])
                 except (msgspec.DecodeError, UnicodeDecodeError):
                     pass
                 else:
@@ -143,7 +145,7 @@ class ChatStreamReader:
                         self._take(chunk, events)
                         if self._tries:
                             self._learn(raw, chunk)
-                before, after, index = self._mould
+                before, start, after, end, index = self._mould
             elif body := payload(raw):
                 self._read(body, events)
         return events
@@ -179,7 +181,7 @@ class ChatStreamReader:
         self._take(chunk, events)
 
     def _stop_moulding(self) -> None:
-        self._mould = (NOTHING, NOTHING, 0)
+        self._mould = _NO_MOULD
         self._tries = 0
 
     def _learn(self, raw: bytes, chunk: _Chunk) -> None:
@@ -204,7 +206,7 @@ class ChatStreamReader:
             return
         # Whether it is this text that the event says, and not one of the same name beside it.
         if other.choices == [_Choice(choice.index, _Delta("."))]:
-            self._mould = (before, after, choice.index)
+            self._mould = (before, len(before), after, -len(after), choice.index)
 
     def _take(self, chunk: _Chunk, events: list[Event]) -> None:
         if chunk.error:
