@@ -107,7 +107,7 @@ def answer_schema(schema: Json, depth: int = 0) -> Json:
         elif name in _UNIONS:
             if type(member) is list:
                 told["anyOf" if name == "oneOf" else name] = [_inner(item, depth) for item in member]
-        elif (name == "format" and member in _FORMATS) or name in _KEPT or (name == "minItems" and member in (0, 1)):
+        elif name in _KEPT or _is_known(name, member):
             told[name] = member
         elif name == "additionalProperties":
             if member not in (False, None):
@@ -122,6 +122,12 @@ def answer_schema(schema: Json, depth: int = 0) -> Json:
         bounds = ", ".join(f"{name}: {encode_text(member)}" for name, member in unsaid.items())
         told["description"] = f"{told['description']}\n\n{{{bounds}}}" if "description" in told else f"{{{bounds}}}"
     return told
+
+
+def _is_known(name: str, member: Any) -> bool:
+    if name == "format":
+        return type(member) is str and member in _FORMATS
+    return name == "minItems" and member in (0, 1)
 
 
 def _inner(schema: Any, depth: int) -> Any:

@@ -19,7 +19,6 @@ from dragoman.ir import (
     Media,
     Opaque,
     PartAdded,
-    Signature,
     Started,
     Text,
     TextDelta,
@@ -32,7 +31,7 @@ from dragoman.ir import (
     Usage,
     UsageReported,
 )
-from dragoman.protocols.anthropic import stand_in
+from dragoman.protocols.anthropic import proofs, stand_in
 from dragoman.protocols.anthropic.citations import read_citations
 from dragoman.protocols.anthropic.deeds import read_deed
 from dragoman.protocols.anthropic.errors import refusal_of
@@ -222,8 +221,8 @@ class AnthropicStreamReader:
                 if type(delta.thinking) is str and delta.thinking:
                     events.append(ThoughtDelta(0, delta.thinking))
             case "signature_delta":
-                if type(delta.signature) is str and delta.signature:
-                    events.append(ThoughtDelta(0, "", Signature("anthropic", delta.signature)))
+                if type(delta.signature) is str and (proof := proofs.read_proof(delta.signature)) is not None:
+                    events.append(ThoughtDelta(0, "", proof))
             case "citations_delta":
                 held.citations.append(delta.citation)
 

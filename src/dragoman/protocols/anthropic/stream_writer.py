@@ -76,6 +76,7 @@ class AnthropicStreamWriter:
         "_cited",
         "_closed",
         "_finish",
+        "_found",
         "_ids",
         "_index",
         "_kind",
@@ -104,6 +105,7 @@ class AnthropicStreamWriter:
         self._waiting: dict[int, _Call] = {}
         self._proof: Signature | None = None  # of the open thinking block
         self._cited = False  # whether the open text block has citations: no more text may follow in it
+        self._found: list[Json] = []  # blocks that wait for its end
         self._finish: Finish | None = None
         self._usage: Usage | None = None
         self._tier: str | None = None
@@ -183,7 +185,11 @@ class AnthropicStreamWriter:
                 self._arguments(event, out)
             case PartAdded():
                 block = write_part(event.part, self._ids, self.losses, f"content.{self._index + 1}")
-                if block is not None:
+                if block is not None and self._kind == "text":
+                    # Gemini tells what it found behind the text, and then which words rest on it: the text stays open for that.
+                    self._found.append(block)
+                    self._cited = True
+                elif block is not None:
                     self._flush(out)
                     self._whole(block, out)
             case CitationAdded():
@@ -270,8 +276,11 @@ class AnthropicStreamWriter:
         self._close(out)
 
     def _flush(self, out: list[bytes]) -> None:
-        """Ends the open block, and tells the calls that waited for its end."""
+        """Ends the open block, and tells what waited for its end."""
         self._close(out)
+        found, self._found = self._found, []
+        for block in found:
+            self._whole(block, out)
         for call, held in list(self._waiting.items()):
             del self._waiting[call]
             self._tell(call, held, out)

@@ -67,7 +67,8 @@ def write_tools(request: Request, model: str, profile: Profile, thinks: bool, lo
 
 
 def _function(tool: FunctionTool, profile: Profile, losses: Losses) -> Json:
-    if tool.parameters is not None and tool.parameters.get("type", "object") not in ("object", ["object", "null"]):
+    kind = "object" if tool.parameters is None else tool.parameters.get("type", "object")
+    if kind != "object" and not (type(kind) is list and "object" in kind):
         raise BadRequest(
             f"The parameters of {tool.name!r} must be an object.",
             param=tool.origin or losses.path("tools"),
