@@ -101,6 +101,9 @@ _GEMINI_3 = Profile(
 )
 # 400 "Thinking level MINIMAL is not supported for this model." (recorded, of 3-pro-preview, 3.1-pro-preview and 3.7-flash)
 _GEMINI_3_WITHOUT_MINIMAL = replace(_GEMINI_3, levels=("low", "medium", "high"))
+_GEMINI_COMPATIBLE = Profile(
+    family="gemini", thinking="effort", levels=("minimal", "low", "medium", "high"), fetches_urls=False
+)
 _ARK = Profile(family="ark", thinking="ark")
 _OPENAI = Profile(family="openai", max_tokens_field="max_completion_tokens", developer_role=True, most_tools=128)
 _OPENAI_REASONING = replace(_OPENAI, thinking="effort", sampling=False)
@@ -161,9 +164,10 @@ _TABLE: tuple[tuple[str, str, Profile], ...] = (
     (
         "openai-chat",
         "gemini-3*",
-        Profile(family="gemini", thinking="effort", fetches_urls=False, signed_calls=True),
+        replace(_GEMINI_COMPATIBLE, can_stop_thinking=False, signed_calls=True),
     ),
-    ("openai-chat", "gemini-*", Profile(family="gemini", thinking="effort", fetches_urls=False)),
+    ("openai-chat", "gemini-2.5-pro*", replace(_GEMINI_COMPATIBLE, can_stop_thinking=False)),
+    ("openai-chat", "gemini-*", _GEMINI_COMPATIBLE),
     ("openai-chat", "*", Profile(family="other", thinking="effort")),
     *(("openai-responses", pattern, profile) for pattern, profile in _OPENAIS),
     ("openai-responses", "*", Profile(family="other", thinking="effort")),

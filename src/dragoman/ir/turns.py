@@ -6,6 +6,8 @@ parts"), OpenAI where a call has no `tool` message, Anthropic where a result has
 writers' business.
 """
 
+from collections import deque
+
 from dragoman.ir.loss import Losses
 from dragoman.ir.parts import Part, Text, ToolCall, ToolResult
 from dragoman.ir.request import Message
@@ -58,6 +60,7 @@ def _settle(
         ordered += turns
         return
     given: list[_Placed | None] = [None] * len(calls)
+    waiting = _Open(calls, given)
     rest: list[Message] = []
     for turn in turns:
         kept: list[_Placed] = []
@@ -66,7 +69,7 @@ def _settle(
             if not isinstance(part, ToolResult):
                 kept.append((part, path))
                 continue
-            asked = _asked(part, calls, given)
+            asked = waiting.asked(part)
             if asked is None:
                 losses.add_path(path, "no call before it asks for this result; it is told as text")
                 kept.append((Text(f"Result of {part.name or part.call_id or 'a call'}: {part.content}"), path))
@@ -104,16 +107,41 @@ def _is_settled(turns: tuple[Message, ...], calls: list[tuple[ToolCall, str]]) -
     return found == len(calls)
 
 
-def _asked(result: ToolResult, calls: list[tuple[ToolCall, str]], given: list[_Placed | None]) -> int | None:
-    """The ordinal of the call that the result answers: by its id, else the first open one of its name, else, where it has
-    neither, the first open one."""
-    for number, (call, _) in enumerate(calls):
-        if given[number] is None and result.call_id and call.id == result.call_id:
-            return number
-    for number, (call, _) in enumerate(calls):
-        if given[number] is None and (result.name == call.name if result.name else not result.call_id):
-            return number
-    return None
+class _Open:
+    """The calls of one turn that have no result yet."""
+
+    __slots__ = ("_by_id", "_by_name", "_given", "_next")
+
+    def __init__(self, calls: list[tuple[ToolCall, str]], given: list[_Placed | None]) -> None:
+        self._given = given
+        self._next = 0
+        self._by_id: dict[str, deque[int]] = {}
+        self._by_name: dict[str, deque[int]] = {}
+        for number, (call, _) in enumerate(calls):
+            self._by_id.setdefault(call.id, deque()).append(number)
+            self._by_name.setdefault(call.name, deque()).append(number)
+
+    def asked(self, result: ToolResult) -> int | None:
+        """The ordinal of the call that the result answers: by its id, else the first open one of its name, else, where it has
+        neither, the first open one."""
+        if result.call_id:
+            found = self._first(self._by_id.get(result.call_id))
+            if found is not None:
+                return found
+        if result.name:
+            return self._first(self._by_name.get(result.name))
+        if result.call_id:
+            return None
+        while self._next < len(self._given) and self._given[self._next] is not None:
+            self._next += 1
+        return self._next if self._next < len(self._given) else None
+
+    def _first(self, numbers: deque[int] | None) -> int | None:
+        while numbers:
+            if self._given[numbers[0]] is None:
+                return numbers[0]
+            numbers.popleft()
+        return None
 
 
 def _of(result: ToolResult, call: ToolCall) -> ToolResult:

@@ -6,7 +6,20 @@ from typing import Any
 import pytest
 
 from dragoman.catalog.profile import profile_for
-from dragoman.ir import BadRequest, BuiltinTool, FunctionTool, Losses, Media, Message, Request, Text, Tool
+from dragoman.ir import (
+    BadRequest,
+    BuiltinTool,
+    FunctionTool,
+    Losses,
+    Media,
+    Message,
+    Request,
+    Sampling,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
 from dragoman.protocols.base import Route
 from dragoman.protocols.gemini import PROTOCOL
 
@@ -72,3 +85,25 @@ def test_a_place_to_act_in() -> None:
 def test_names_of_built_in_tools(tool: Any, kind: str | None) -> None:
     (found,) = read(tool)
     assert (found.kind if isinstance(found, BuiltinTool) else None) == kind
+
+
+def test_more_answers_than_gemini_gives() -> None:
+    assert send("gemini-3-pro-preview", sampling=Sampling(candidate_count=8))["generationConfig"] == {
+        "candidateCount": 8
+    }
+    with pytest.raises(BadRequest) as caught:
+        send("gemini-3-pro-preview", sampling=Sampling(candidate_count=9))
+    assert caught.value.param == "generationConfig.candidateCount"
+
+
+def test_media_that_a_result_may_hold() -> None:
+    shown = (Media("image/png", data="aGk="), Media("image/heic", data="aGk="))
+    call = Message("assistant", (ToolCall("1", "f"),), "contents[1]")
+    result = Message("user", (ToolResult("1", "f", "x", media=shown),), "contents[2]")
+    body = send("gemini-3-pro-preview", messages=(ASK, call, result))
+    inside, after = (content["parts"] for content in body["contents"][2:])
+    assert inside[0]["functionResponse"]["parts"] == [{"inlineData": {"mimeType": "image/png", "data": "aGk="}}]
+    assert after == [{"inlineData": {"mimeType": "image/heic", "data": "aGk="}}]
+    body = send("gemini-2.5-flash", messages=(ASK, call, result))
+    inside, after = (content["parts"] for content in body["contents"][2:])
+    assert "parts" not in inside[0]["functionResponse"] and len(after) == 2

@@ -222,7 +222,7 @@ def _values(values: list[Any], kinds: frozenset[str], into: Object, notes: list[
     elif null and "enum" in into:
         left = sorted(kinds - {"null"})
         into["type"] = left[0] if len(left) == 1 else left
-    return null and "enum" in into
+    return null and ("enum" in into or not kinds)
 
 
 def _or_null(schema: Object) -> Object:

@@ -13,6 +13,7 @@ _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
 _ORDER = ("minimal", "low", "medium", "high", "xhigh", "max")
 _NO_SAMPLING = Sampling()
 MAX_STOPS = 5
+MAX_CANDIDATES = 8
 INT32 = 2**31
 
 
@@ -67,6 +68,12 @@ def _sampling(sampling: Sampling, profile: Profile, losses: Losses, config: Obje
         else:
             losses.add(name, "the model takes no penalties")
     if sampling.candidate_count is not None:
+        if sampling.candidate_count > MAX_CANDIDATES:
+            raise BadRequest(
+                f"Gemini gives at most {MAX_CANDIDATES} answers, not {sampling.candidate_count}.",
+                param=losses.path("candidate_count"),
+                code="invalid_value",
+            )
         config["candidateCount"] = sampling.candidate_count
     if sampling.logprobs is not None:
         config["responseLogprobs"] = sampling.logprobs

@@ -35,6 +35,8 @@ from dragoman.wire.json import NotJson, decode
 
 # Documented for calls that Gemini did not make itself (the thought-signatures page's FAQ, 2026-10); sent literally.
 DUMMY_SIGNATURE = "skip_thought_signature_validator"
+# What Gemini 3 takes inside a function's response (ai.google.dev/gemini-api/docs/function-calling, multimodal responses).
+_IN_RESULTS = frozenset({"image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"})
 _OUTCOMES = {"ok": "OUTCOME_OK", "failed": "OUTCOME_FAILED", "timeout": "OUTCOME_DEADLINE_EXCEEDED"}
 _LEVELS = {"low": "MEDIA_RESOLUTION_LOW", "medium": "MEDIA_RESOLUTION_MEDIUM", "high": "MEDIA_RESOLUTION_HIGH"}
 
@@ -150,10 +152,14 @@ class Contents:
         function: Object = {"name": name, "response": _response(result)}
         if _genuine(result.call_id):
             function["id"] = result.call_id
-        media = [self._media(message, at, one) for one in result.media]
-        if media and self._profile.media_in_results:
-            function["parts"] = media
-            media = []
+        media: list[Object] = []
+        for one in result.media:
+            shown = self._media(message, at, one)
+            blob = shown.get("inlineData")
+            if self._profile.media_in_results and blob is not None and blob["mimeType"] in _IN_RESULTS:
+                function.setdefault("parts", []).append({"inlineData": blob})
+            else:
+                media.append(shown)
         written: Object = {"functionResponse": function}
         self._beside(written, None, result.extras, message, at)
         return written, media

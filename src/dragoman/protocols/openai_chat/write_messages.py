@@ -116,6 +116,9 @@ class _Scribe:
                 results.append(self._result(part))
                 content.extend(self._media(shown, message, number) for shown in part.media)
                 self._losses.add_extras(part.extras, "openai", _NO_PLACE)
+                if part.is_error:
+                    told = "That a result is an error is told by its words alone."
+                    self._losses.add_part(message, number, told, harmless=True)
             elif type(part) is Media:
                 content.append(self._media(part, message, number))
             else:

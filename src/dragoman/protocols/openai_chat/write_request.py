@@ -15,7 +15,12 @@ Json = dict[str, Any]
 PATH = "/chat/completions"
 MOST_STOPS = 4
 _NO_SAMPLING = Sampling()
-_GOOGLES = {"cachedContent": "cached_content", "safetySettings": "safety_settings"}
+_GOOGLES = {
+    "cachedContent": "cached_content",
+    "safetySettings": "safety_settings",
+    "generationConfig.imageConfig": "image_config",
+}
+_IMAGE_CONFIG = {"aspectRatio": "aspect_ratio", "imageSize": "image_size"}
 _INCLUDE_USAGE = {"include_usage": True}
 _NO_PLACE = "The model's protocol has no such member."
 _FIXED = "The model reasons, and its sampling is fixed."
@@ -115,7 +120,9 @@ _FIXED_DEFAULTS: tuple[tuple[str, Any], ...] = (
 
 def _reasoning(reasoning: Reasoning, profile: Profile, losses: Losses, body: Json) -> None:
     effort: str | None = reasoning.effort
-    if effort is None and reasoning.budget is not None:
+    if reasoning.budget is not None and profile.family == "gemini":
+        _google(body)["thinking_config"] = {"thinking_budget": reasoning.budget}
+    elif effort is None and reasoning.budget is not None:
         effort = effort_of(reasoning.budget)
     match profile.thinking:
         case "none":
@@ -135,7 +142,7 @@ def _reasoning(reasoning: Reasoning, profile: Profile, losses: Losses, body: Jso
                 body["reasoning_effort"] = _known_effort(effort, reasoning, profile, losses)
     if reasoning.include_thoughts is not None:
         if profile.family == "gemini":
-            _google(body)["thinking_config"] = {"include_thoughts": reasoning.include_thoughts}
+            _google(body).setdefault("thinking_config", {})["include_thoughts"] = reasoning.include_thoughts
         else:
             losses.add("reasoning.include_thoughts", "The vendor decides whether thoughts are shown.", harmless=True)
 
@@ -195,6 +202,16 @@ def _google(body: Json) -> Json:
     return google
 
 
+def _image_config(config: Any) -> Any:
+    """Google's compatible endpoint spells its options so; `2k` it knows as `2K`."""
+    if type(config) is not dict:
+        return config
+    told = {_IMAGE_CONFIG.get(name, name): value for name, value in config.items()}
+    if type(told.get("image_size")) is str:
+        told["image_size"] = told["image_size"].upper()
+    return told
+
+
 def _extras(request: Request, profile: Profile, losses: Losses, body: Json) -> None:
     for extra in request.extras:
         if extra.owner == "openai" and extra.name != LEGACY:
@@ -206,7 +223,8 @@ def _extras(request: Request, profile: Profile, losses: Losses, body: Json) -> N
             else:
                 body.setdefault(extra.name, extra.value)
         elif extra.owner == "gemini" and profile.family == "gemini" and extra.name in _GOOGLES:
-            _google(body)[_GOOGLES[extra.name]] = extra.value
+            name = _GOOGLES[extra.name]
+            _google(body)[name] = _image_config(extra.value) if name == "image_config" else extra.value
         elif extra.owner == "gemini" and extra.name == "cachedContent":
             raise BadRequest(
                 f"'{extra.path}' names content that only Gemini holds; the model '{body['model']}' cannot read it.",
