@@ -66,8 +66,23 @@ class _Event(Struct, gc=False):
     context_management: Any = None
 
 
+class _Piece(Struct, gc=False):
+    type: str
+    text: str
+
+
+class _TextEvent(Struct, gc=False):
+    """A piece of text, as nearly all events are; what does not fit is read member by member."""
+
+    type: str
+    index: int
+    delta: _Piece
+
+
 _decode = msgspec.json.Decoder(_Event).decode
+_decode_text = msgspec.json.Decoder(_TextEvent).decode
 _HEAD = b"event: content_block_delta\ndata: {"
+_FROM = len(_HEAD) - 1
 
 
 class _Block:
@@ -107,13 +122,20 @@ class AnthropicStreamReader:
     def feed(self, data: bytes) -> list[Event]:
         events: list[Event] = []
         for raw in self._splitter.feed(data):
-            if raw.startswith(_HEAD) and raw.find(b"\n", len(_HEAD)) == len(raw) - 2:
-                body = raw[len(_HEAD) - 1 : -2]
-            else:
-                body = payload(raw)
-                if not body:
-                    continue
-            if not self._failed and not self._stopped:
+            if raw.startswith(_HEAD):
+                try:
+                    told = _decode_text(raw[_FROM:-2])
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    pass
+                else:
+                    piece = told.delta
+                    if piece.type == "text_delta" and told.type == "content_block_delta":
+                        if piece.text and told.index in self._blocks:
+                            self._length += len(piece.text)
+                            events.append(TextDelta(0, piece.text))
+                        continue
+            body = payload(raw)
+            if body and not self._failed and not self._stopped:
                 self._read(body, events)
         return events
 
@@ -152,6 +174,7 @@ class AnthropicStreamReader:
                 if self._started and not self._finished:  # the reason is left out by some that imitate Anthropic
                     self._finish(_Event(delta=_Delta(stop_reason="end_turn")), events)
                 self._stopped = True
+                self._blocks.clear()
             case "error":
                 self._fail(event.error, events)
             case None if event.error:
@@ -159,6 +182,7 @@ class AnthropicStreamReader:
 
     def _fail(self, error: Any, events: list[Event]) -> None:
         self._failed = True
+        self._blocks.clear()
         events.append(Failed(refusal_of({"error": error}, 200)))
 
     def _begin(self, message: Any, events: list[Event]) -> None:
