@@ -4,9 +4,10 @@ from typing import Any
 
 from dragoman.ir import Extra
 from dragoman.protocols.openai import fields
+from dragoman.protocols.openai.shapes import check
 from dragoman.protocols.openai_chat import read_tools
 from dragoman.protocols.openai_chat.draft import Draft
-from dragoman.protocols.openai_chat.shapes import GOOGLE, IMAGE_CONFIG, check
+from dragoman.protocols.openai_chat.shapes import GOOGLE, IMAGE_CONFIG
 
 
 def read_image_config(draft: Draft, value: Any, key: str) -> None:

@@ -21,8 +21,9 @@ from dragoman.ir import (
     ToolResult,
 )
 from dragoman.protocols.openai import fields
+from dragoman.protocols.openai.shapes import check
 from dragoman.protocols.openai_chat.read_parts import HINTS, google_signature, member, read_part
-from dragoman.protocols.openai_chat.shapes import AUDIO, check, check_google
+from dragoman.protocols.openai_chat.shapes import AUDIO, check_google
 from dragoman.wire import json
 
 # A message's members that are read, by role; every other one is an extra.

@@ -10,11 +10,12 @@ from typing import Any
 
 from dragoman.ir import BadRequest, BuiltinTool, Extra, Reasoning, Request, Sampling
 from dragoman.protocols.openai import fields
+from dragoman.protocols.openai.shapes import check
 from dragoman.protocols.openai_chat import read_tools
 from dragoman.protocols.openai_chat.draft import LEGACY, Draft
 from dragoman.protocols.openai_chat.read_google import read_google, read_image_config
 from dragoman.protocols.openai_chat.read_messages import Conversation
-from dragoman.protocols.openai_chat.shapes import REQUEST, WEB_SEARCH, check
+from dragoman.protocols.openai_chat.shapes import REQUEST, WEB_SEARCH
 from dragoman.wire.json import decode_object
 
 _NO_SAMPLING = Sampling()

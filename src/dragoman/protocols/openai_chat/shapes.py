@@ -4,20 +4,17 @@
 
 from typing import Any
 
-from dragoman.protocols.openai import fields
-
-# A word names a kind of value; a tuple is a list of its only shape; a dict tells an object's members, `*` all of them.
-Shape = Any
+from dragoman.protocols.openai.shapes import Shape, check, text_or
 
 REQUEST: dict[str, Shape] = {
     "safety_identifier": "text",
     "metadata": {"*": "text"},
     "store": "flag",
-    "prediction": {"type": "text", "content": "content"},
+    "prediction": {"type": "text", "content": text_or(({},), "a string or an array of content parts")},
     "prompt_cache_key": "text",
     "prompt_cache_retention": "text",
     "prompt_cache_options": "any",
-    "audio": {"voice": "voice", "format": "text"},
+    "audio": {"voice": text_or({}, "a string or an object"), "format": "text"},
     "verbosity": "text",
     "moderation": "any",
 }
@@ -34,30 +31,6 @@ GOOGLE: dict[str, Shape] = {
 }
 IMAGE_CONFIG: Shape = {"aspect_ratio": "text", "aspectRatio": "text", "image_size": "text", "imageSize": "text"}
 AUDIO: Shape = {"id": "text"}
-_LEAVES = {"text": fields.text, "flag": fields.flag, "any": fields.table}
-
-
-def check(value: Any, shape: Shape, path: str) -> None:
-    """Raises BadRequest with the path of what is not of its shape."""
-    if value is None or shape is None:
-        return
-    if type(shape) is str:
-        if shape == "content":  # a text, or parts
-            if type(value) is not str and type(value) is not list:
-                raise fields.refuse(path, "a string or an array of content parts", value)
-        elif shape == "voice":  # a name, or a custom voice's id
-            if type(value) is not str and type(value) is not dict:
-                raise fields.refuse(path, "a string or an object", value)
-        else:
-            _LEAVES[shape](value, path)
-    elif type(shape) is tuple:
-        for number, item in enumerate(fields.array(value, path)):
-            check(item, shape[0], f"{path}[{number}]")
-    else:
-        every = shape.get("*")
-        for name, held in fields.table(value, path).items():
-            if (known := every or shape.get(name)) is not None:
-                check(held, known, f"{path}.{name}")
 
 
 def check_google(extra_content: Any, path: str) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from dragoman.ir import CodeCall, CodeResult, FetchCall, Media, Opaque, Part, SearchCall, SearchResult, Source
 from dragoman.protocols.openai import fields, media
+from dragoman.protocols.openai.shapes import check
 from dragoman.protocols.openai_responses.draft import OWNER
+from dragoman.protocols.openai_responses.shapes import OUTPUTS, SEARCH
 from dragoman.wire import json
 
 Json = dict[str, Any]
@@ -37,7 +39,7 @@ def _search(item: Json, id: str, path: str) -> list[Part]:
     action = item.get("action")
     if action is None:
         return [SearchCall((), id)]
-    action = fields.table(action, f"{path}.action")
+    check(action, SEARCH, f"{path}.action")
     match action.get("type"):
         case "search" | None:
             queries = action.get("queries")
@@ -80,7 +82,8 @@ def _code(item: Json, id: str, path: str) -> list[Part]:
         return found
     logs: list[str] = []
     shown: list[Part] = []
-    for number, output in enumerate(fields.array(outputs, f"{path}.outputs")):
+    check(outputs, OUTPUTS, f"{path}.outputs")
+    for number, output in enumerate(outputs):
         at = f"{path}.outputs[{number}]"
         holder = fields.table(output, at)
         if holder.get("type") == "image":

@@ -28,9 +28,11 @@ from dragoman.ir import (
     ToolResult,
 )
 from dragoman.protocols.openai import fields
+from dragoman.protocols.openai.shapes import check
 from dragoman.protocols.openai_responses.draft import OWNER
 from dragoman.protocols.openai_responses.items import AFTER, deed_parts, read_arguments
 from dragoman.protocols.openai_responses.read_parts import member, read_part
+from dragoman.protocols.openai_responses.shapes import ITEM, THOUGHT
 from dragoman.wire import json
 from dragoman.wire.envelope import unseal
 
@@ -107,6 +109,8 @@ class Conversation:
     def _item(self, item: Any, path: str) -> None:
         if type(item) is not dict:
             raise fields.refuse(path, "an object", item)
+        if "id" in item or "container_id" in item or "name" in item:
+            check(item, ITEM, path)
         kind = item.get("type")
         if kind is None:
             kind = "message" if "role" in item or "id" not in item else "item_reference"
@@ -297,6 +301,7 @@ def _thoughts(item: Json, key: str, path: str) -> str:
     value = item.get(key)
     if value is None:
         return ""
+    check(value, THOUGHT, f"{path}.{key}")
     told: list[str] = []
     for number, part in enumerate(fields.array(value, f"{path}.{key}")):
         at = f"{path}.{key}[{number}]"

@@ -9,9 +9,11 @@ from typing import Any
 
 from dragoman.ir import BadRequest, Extra, Reasoning, Request, Sampling
 from dragoman.protocols.openai import fields
+from dragoman.protocols.openai.shapes import check
 from dragoman.protocols.openai_responses import read_tools
 from dragoman.protocols.openai_responses.draft import ECHO, OWNER, Draft
 from dragoman.protocols.openai_responses.read_input import Conversation
+from dragoman.protocols.openai_responses.shapes import REQUEST
 from dragoman.wire.json import decode_object
 
 Json = dict[str, Any]
@@ -38,6 +40,8 @@ def read_request(body: bytes, earlier: Sequence[Json] = (), kept: Mapping[str, J
             if value not in fields.EMPTY:
                 draft.extras.append(Extra("", key, value, key))
         else:
+            if (shape := REQUEST.get(key)) is not None:
+                check(value, shape, key)
             reader(draft, value, key)
     conversation.read(given.get("input"), earlier, said=bool(draft.system))
     sampling = _NO_SAMPLING if draft.sampling is None else Sampling(**draft.sampling)

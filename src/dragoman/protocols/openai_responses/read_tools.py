@@ -5,7 +5,9 @@ from typing import Any
 from dragoman.ir import BuiltinTool, Extra, FunctionTool, OutputFormat, Text, Tool, ToolChoice
 from dragoman.ir.request import Effort
 from dragoman.protocols.openai import fields
+from dragoman.protocols.openai.shapes import check
 from dragoman.protocols.openai_responses.draft import OWNER
+from dragoman.protocols.openai_responses.shapes import BUILTINS, CUSTOM, FUNCTION
 
 # Tools that the vendor runs, by their name here. Those of which no neutral word is known keep their own.
 _KINDS = {
@@ -66,6 +68,8 @@ def _tool(tool: Any, path: str) -> Tool:
     if known is None:
         wanted = ", ".join(f"'{word}'" for word in ("function", "custom", *_KINDS))
         raise fields.invalid(f"{path}.type", f"'{name}'. Supported values are: {wanted}.")
+    if (shape := BUILTINS.get(known)) is not None:
+        check(tool, shape, path)
     return BuiltinTool(known, {key: part for key, part in tool.items() if key != "type"} or None, path)
 
 
@@ -96,7 +100,7 @@ def _custom(tool: dict[str, Any], path: str) -> Tool:
     form = tool.get("format")
     free = True
     if form is not None:
-        form = fields.table(form, f"{path}.format")
+        check(form, CUSTOM["format"], f"{path}.format")
         free = form.get("type") in (None, "text")
         if form.get("type") == "grammar":
             grammar = {key: part for key, part in form.items() if key != "type"}
@@ -127,6 +131,7 @@ def _name(tool: dict[str, Any], path: str) -> str:
 def _extras(tool: dict[str, Any], known: frozenset[str], path: str) -> tuple[Extra, ...]:
     if tool.keys() <= known:
         return ()
+    check(tool, FUNCTION, path)
     return tuple(
         Extra(OWNER, key, part, f"{path}.{key}")
         for key, part in tool.items()
