@@ -1,4 +1,4 @@
-"""What is asked and answered: bodies of about 1 KB, and streams of 100 events, in the two protocols.
+"""What is asked and answered: bodies of about 1 KB, and streams of 100 events, in the four protocols.
 
 The text is made up; the shapes are the vendors' own as of 2026.
 """
@@ -20,6 +20,7 @@ CHAT_HELD_MODEL = "gpt-4.1-nano"
 GEMINI_MODEL = "gemini-2.5-flash"
 GEMINI_STREAM_MODEL = "gemini-2.5-pro"
 GEMINI_PACED_MODEL = "gemini-2.5-pro-paced"
+ANTHROPIC_MODEL = "claude-sonnet-4-5"
 
 _PROSE = (
     "The interpreter stands between two people who do not share a language. She listens to the whole sentence, weighs "
@@ -38,7 +39,7 @@ class Ask:
     answered_by: str = "wombat"
 
 
-def _prose(length: int) -> str:
+def prose(length: int) -> str:
     return (_PROSE * (length // len(_PROSE) + 1))[:length]
 
 
@@ -47,7 +48,7 @@ def chat_request(model: str, *, stream: bool = False) -> bytes:
         "model": model,
         "messages": [
             {"role": "system", "content": "You answer in one short paragraph and never guess."},
-            {"role": "user", "content": _prose(780)},
+            {"role": "user", "content": prose(780)},
         ],
         "temperature": 0.7,
         "top_p": 0.95,
@@ -63,10 +64,38 @@ def gemini_request() -> bytes:
     return json.dumps(
         {
             "systemInstruction": {"parts": [{"text": "You answer in one short paragraph and never guess."}]},
-            "contents": [{"role": "user", "parts": [{"text": _prose(740)}]}],
+            "contents": [{"role": "user", "parts": [{"text": prose(740)}]}],
             "generationConfig": {"temperature": 0.7, "topP": 0.95, "maxOutputTokens": 512},
         }
     ).encode()
+
+
+def responses_request(model: str, *, stream: bool = False) -> bytes:
+    body: dict[str, object] = {
+        "model": model,
+        "instructions": "You answer in one short paragraph and never guess.",
+        "input": [{"role": "user", "content": prose(780)}],
+        "temperature": 0.7,
+        "top_p": 0.95,
+        "max_output_tokens": 512,
+        "store": False,
+    }
+    if stream:
+        body["stream"] = True
+    return json.dumps(body).encode()
+
+
+def anthropic_request(model: str, *, stream: bool = False) -> bytes:
+    body: dict[str, object] = {
+        "model": model,
+        "max_tokens": 512,
+        "system": "You answer in one short paragraph and never guess.",
+        "messages": [{"role": "user", "content": prose(800)}],
+        "temperature": 0.7,
+    }
+    if stream:
+        body["stream"] = True
+    return json.dumps(body).encode()
 
 
 def chat_ask(model: str, *, stream: bool = False) -> Ask:
@@ -88,7 +117,7 @@ def chat_answer() -> bytes:
             "choices": [
                 {
                     "index": 0,
-                    "message": {"role": "assistant", "content": "A wombat. " + _prose(420), "refusal": None},
+                    "message": {"role": "assistant", "content": "A wombat. " + prose(420), "refusal": None},
                     "logprobs": None,
                     "finish_reason": "stop",
                 }
@@ -111,7 +140,7 @@ def gemini_answer() -> bytes:
         {
             "candidates": [
                 {
-                    "content": {"parts": [{"text": "A wombat. " + _prose(560)}], "role": "model"},
+                    "content": {"parts": [{"text": "A wombat. " + prose(560)}], "role": "model"},
                     "finishReason": "STOP",
                     "index": 0,
                 }
@@ -124,6 +153,68 @@ def gemini_answer() -> bytes:
             },
             "modelVersion": "gemini-2.5-flash",
             "responseId": "q3VnaZ2hN5m0vdIPk8Kx4Ac",
+        }
+    ).encode()
+
+
+_RESPONSE = {
+    "id": "resp_68fbaa19bb908195a91378279dba0f14",
+    "object": "response",
+    "created_at": 1767225600,
+    "status": "completed",
+    "error": None,
+    "incomplete_details": None,
+    "model": "gpt-4.1-mini-2025-04-14",
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+    "service_tier": "default",
+}
+
+
+def _message(text: str) -> dict[str, object]:
+    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    return {
+        "id": "msg_68fbaa1c738c819d8bddf998e57232c3",
+        "type": "message",
+        "status": "completed",
+        "role": "assistant",
+        "content": [part],
+    }
+
+
+def _responses_usage(output: int) -> dict[str, object]:
+    return {
+        "input_tokens": 171,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": output,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 171 + output,
+    }
+
+
+def responses_answer() -> bytes:
+    said = [_message("A wombat. " + prose(280))]
+    return json.dumps({**_RESPONSE, "output": said, "usage": _responses_usage(96)}).encode()
+
+
+def anthropic_answer() -> bytes:
+    return json.dumps(
+        {
+            "id": "msg_018XZkwvj9asBiffg3fXt88s",
+            "type": "message",
+            "role": "assistant",
+            "model": "claude-sonnet-4-5-20250929",
+            "content": [{"type": "text", "text": "A wombat. " + prose(560)}],
+            "stop_reason": "end_turn",
+            "stop_sequence": None,
+            "usage": {
+                "input_tokens": 171,
+                "cache_creation_input_tokens": 0,
+                "cache_read_input_tokens": 0,
+                "output_tokens": 96,
+                "service_tier": "standard",
+            },
         }
     ).encode()
 
@@ -186,6 +277,62 @@ def gemini_events() -> list[bytes]:
             + b"\r\n\r\n"
         )
     return events
+
+
+def _named(kind: str, **members: object) -> bytes:
+    return b"event: " + kind.encode() + b"\n" + _event({"type": kind, **members}) + b"\n\n"
+
+
+def responses_events() -> list[bytes]:
+    """100 events as OpenAI sends them: the frame's eight, and the text between."""
+    item = {"id": "msg_68fbaa1c738c819d8bddf998e57232c3", "type": "message", "role": "assistant"}
+    at: dict[str, object] = {"item_id": item["id"], "output_index": 0, "content_index": 0}
+    begun = {**_RESPONSE, "status": "in_progress", "output": [], "usage": None}
+    empty = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+    words = [word(number) for number in range(EVENTS - 8)]
+    whole = _message("".join(words))
+    told: list[tuple[str, dict[str, object]]] = [
+        ("response.created", {"response": begun}),
+        ("response.in_progress", {"response": begun}),
+        (
+            "response.output_item.added",
+            {"output_index": 0, "item": {**item, "status": "in_progress", "content": []}},
+        ),
+        ("response.content_part.added", {**at, "part": empty}),
+        *(("response.output_text.delta", {**at, "delta": text, "logprobs": []}) for text in words),
+        ("response.output_text.done", {**at, "text": "".join(words), "logprobs": []}),
+        ("response.content_part.done", {**at, "part": {**empty, "text": "".join(words)}}),
+        ("response.output_item.done", {"output_index": 0, "item": whole}),
+        ("response.completed", {"response": {**_RESPONSE, "output": [whole], "usage": _responses_usage(len(words))}}),
+    ]
+    return [_named(kind, sequence_number=number, **members) for number, (kind, members) in enumerate(told)]
+
+
+def anthropic_events() -> list[bytes]:
+    """100 events as Anthropic sends them: the frame's five, and the text between."""
+    message = {
+        "id": "msg_018XZkwvj9asBiffg3fXt88s",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-sonnet-4-5-20250929",
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 171, "output_tokens": 1},
+    }
+    words = [word(number) for number in range(EVENTS - 5)]
+    return [
+        _named("message_start", message=message),
+        _named("content_block_start", index=0, content_block={"type": "text", "text": ""}),
+        *(_named("content_block_delta", index=0, delta={"type": "text_delta", "text": text}) for text in words),
+        _named("content_block_stop", index=0),
+        _named(
+            "message_delta",
+            delta={"stop_reason": "end_turn", "stop_sequence": None},
+            usage={"input_tokens": 171, "output_tokens": len(words)},
+        ),
+        _named("message_stop"),
+    ]
 
 
 def in_writes(events: list[bytes], writes: int = WRITES) -> list[bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as command
-from bench import cases, figures, http1, payloads, process, report, streams, wrk
+from bench import cases, figures, http1, pairs, payloads, process, report, streams, wrk
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,20 +20,42 @@ def test_bodies_are_about_a_kilobyte_and_json():
         payloads.gemini_request(),
         payloads.chat_answer(),
         payloads.gemini_answer(),
+        payloads.responses_request("m"),
+        payloads.responses_answer(),
+        payloads.anthropic_request("m"),
+        payloads.anthropic_answer(),
     ):
         assert 900 <= len(body) <= 1100
         json.loads(body)
 
 
-@pytest.mark.parametrize("events", [payloads.chat_events(), payloads.gemini_events()], ids=["chat", "gemini"])
-def test_a_stream_is_100_events_in_33_writes(events):
+STREAMS = {
+    "chat": (payloads.chat_events(), 98),
+    "gemini": (payloads.gemini_events(), 100),
+    "responses": (payloads.responses_events(), 92),
+    "anthropic": (payloads.anthropic_events(), 95),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_is_100_events_in_33_writes(name):
+    events, least = STREAMS[name]
     assert len(events) == 100
     writes = payloads.in_writes(events)
     assert len(writes) == 33
     assert b"".join(writes) == b"".join(events)
-    words = http1.words(b"".join(events))
+    words = http1.words(b"".join(event for event in events if event.count(b" w0") < 2))
     assert words == list(range(len(words)))
-    assert len(words) >= 98
+    assert len(words) == least
+
+
+@pytest.mark.parametrize("vendor", pairs._exchanges())
+@pytest.mark.parametrize("caller", pairs._exchanges())
+def test_what_is_timed_is_a_whole_translation(caller, vendor):
+    exchanges = pairs._exchanges()
+    assert b"wombat" in pairs.translated(caller, vendor, exchanges)()
+    told = http1.words(pairs.translated_stream(caller, vendor, exchanges)())
+    assert told[:92] == list(range(92))  # the fewest texts that any vendor's hundred events hold
 
 
 def chunked(*pieces: bytes) -> bytes:
