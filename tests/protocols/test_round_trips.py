@@ -41,7 +41,7 @@ from dragoman.protocols.base import Route, Stamp
 from dragoman.protocols.known import PROTOCOLS
 
 # A model of each protocol that takes nearly all there is.
-MODELS = {"gemini": "gemini-3-flash-preview", "openai-chat": "some-model"}
+MODELS = {"gemini": "gemini-3-flash-preview", "openai-chat": "some-model", "openai-responses": "some-model"}
 PLACES = frozenset({"origin", "places", "path"})
 
 
@@ -126,6 +126,8 @@ def test_requests(protocol: str, request: Request, mode: Any, chosen: bool) -> N
         request = replace(request, tool_choice=ToolChoice(mode, allowed if chosen and mode == "any" else ()))
     if protocol == "openai-chat" and request.format is not None and request.format.schema is not None:
         request = replace(request, format=replace(request.format, name="response", strict=False))
+    if protocol == "openai-responses":
+        request = _as_responses(request)
     spoken = PROTOCOLS[protocol]
     losses = Losses(spoken.spelling)
     out = spoken.write_request(request, MODELS[protocol], profile_for(protocol, MODELS[protocol]), losses)
@@ -133,8 +135,33 @@ def test_requests(protocol: str, request: Request, mode: Any, chosen: bool) -> N
     told = replace(request, include_usage=again.include_usage, model=again.model)
     if protocol == "gemini":
         told = replace(told, messages=_dummies(told.messages, again.messages))
+    if protocol == "openai-responses":
+        again = replace(again, extras=())  # what the answer would repeat
     assert bare(again) == bare(told)
     assert all(loss.harmless for loss in losses.found)
+
+
+def _as_responses(request: Request) -> Request:
+    """What Responses can say of the request: one system text, no stops, every function with its parameters."""
+    sampling = replace(request.sampling, stop=(), seed=None, candidate_count=None)
+    tools = [
+        replace(tool, parameters=tool.parameters or {"type": "object", "properties": {}}, strict=False)
+        for tool in request.tools
+        if isinstance(tool, FunctionTool)
+    ]
+    system = (Text("\n\n".join(text.text for text in request.system)),) if request.system else ()
+    form = request.format
+    if form is not None:
+        form = OutputFormat("schema", form.schema or {"type": "object"}, "response", strict=False)
+    # Pictures have a detail there, and there is always one.
+    messages = [
+        replace(
+            message,
+            parts=tuple([replace(part, detail="auto") if isinstance(part, Media) else part for part in message.parts]),
+        )
+        for message in request.messages
+    ]
+    return replace(request, sampling=sampling, tools=tuple(tools), system=system, format=form, messages=tuple(messages))
 
 
 def _dummies(messages: tuple[Message, ...], again: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -188,12 +215,12 @@ def candidates(draw: st.DrawFn, protocol: str) -> Candidate:
 @settings(max_examples=150, deadline=None)
 def test_answers(protocol: str, data: st.DataObject) -> None:
     spoken = PROTOCOLS[protocol]
-    asked = (
-        b'{"contents":[{"parts":[{"text":"x"}]}]}'
-        if protocol == "gemini"
-        else (b'{"model":"m","messages":[{"role":"user","content":"x"}]}')
-    )
-    request = spoken.read_request(asked, Route("generate", "m"))
+    asked = {
+        "gemini": b'{"contents":[{"parts":[{"text":"x"}]}]}',
+        "openai-chat": b'{"model":"m","messages":[{"role":"user","content":"x"}]}',
+        "openai-responses": b'{"model":"m","input":"x"}',
+    }
+    request = spoken.read_request(asked[protocol], Route("generate", "m"))
     response = Response(
         "id", "m", (data.draw(candidates(protocol)),), Usage(5, 4, 1, 0, 2), created=7, service_tier="flex"
     )
