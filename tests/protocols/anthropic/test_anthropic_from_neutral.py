@@ -149,7 +149,7 @@ SIGNED = Thought("Hm.", Signature("anthropic", "RXNpZw=="))
 
 @pytest.mark.parametrize("profile", [BUDGET, ADAPTIVE])
 def test_thinking_goes_on_with_a_genuine_thought_only(profile: Profile) -> None:
-    for genuine in (SIGNED, Thought("", Signature("anthropic", "RQ==", "redacted_thinking"), redacted="RQ==")):
+    for genuine in (SIGNED, Thought("", redacted="RQ=="), Thought("", Signature("anthropic", "RQ==", "redacted"))):
         body, lost = asked(profile, step(genuine), tools=(WEATHER,), reasoning=Reasoning("low"))
         assert body["thinking"]["type"] in ("enabled", "adaptive") and not lost
         assert body["messages"][1]["content"][0]["type"].endswith("thinking")
@@ -378,7 +378,7 @@ def test_answers_with_others_proofs_come_back_whole() -> None:
     parts = (
         Thought("Plan.", Signature("openai", "gAAA", "rs_1")),
         Thought("Unsigned."),
-        Thought("", Signature("anthropic", "RQ==", "redacted_thinking"), redacted="RQ=="),
+        Thought("", redacted="RQ=="),
         Text("Hello", Signature("gemini", "dGV4dA==")),
         ToolCall("t1", "f", '{"a":1}', Signature("gemini", "Y2FsbA==")),
         ToolCall("t2", "f", "{}"),

@@ -6,14 +6,14 @@ signed has the mark. All of these begin alike, so that none of them ever reaches
 (400 "Invalid `signature` in `thinking` block").
 """
 
-from dragoman.ir import Signature
+from dragoman.ir import Signature, Thought
 from dragoman.wire.envelope import seal, unseal
 
 # What every text begins with that stands in Anthropic's place and is not Anthropic's.
 TAG = "dg1."
 UNSIGNED = "dg1.none"
-# The name of a signature that is a redacted thought's whole content.
-REDACTED = "redacted_thinking"
+# The name of a signature that is a redacted thought's whole content, where another protocol carries it.
+REDACTED = "redacted"
 
 
 def write_proof(signature: Signature | None) -> str:
@@ -27,6 +27,16 @@ def read_proof(text: str) -> Signature | None:
     if text.startswith(TAG):
         return unseal(text)
     return Signature("anthropic", text) if text else None
+
+
+def redacted_in(thought: Thought) -> str | None:
+    """What `redacted_thinking` holds; None for a thought that is none such. Only Anthropic redacts."""
+    if thought.redacted is not None:
+        return thought.redacted
+    signature = thought.signature
+    if signature is not None and signature.maker == "anthropic" and signature.id == REDACTED:
+        return signature.data
+    return None
 
 
 def is_foreign(text: object) -> bool:

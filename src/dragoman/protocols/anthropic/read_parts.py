@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dragoman.ir import Deed, Extra, Media, Opaque, Part, Signature, Text, Thought, ToolCall, ToolResult
+from dragoman.ir import Deed, Extra, Media, Opaque, Part, Text, Thought, ToolCall, ToolResult
 from dragoman.protocols.anthropic import fields, media, proofs
 from dragoman.protocols.anthropic.deeds import read_deed
 from dragoman.wire import json
@@ -43,7 +43,7 @@ def read_block(value: Any, path: str) -> list[Part]:
             return [Thought(words, proofs.read_proof(proof))]
         case "redacted_thinking":
             data = fields.member(block, "data", path)
-            return [Thought("", Signature("anthropic", data, proofs.REDACTED), redacted=data)]
+            return [Thought("", redacted=data)]
         case "search_result":
             return [read_search_result(block, path)]
         case None:

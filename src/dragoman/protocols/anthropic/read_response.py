@@ -10,7 +10,6 @@ from dragoman.ir import (
     Opaque,
     Part,
     Response,
-    Signature,
     Text,
     Thought,
     ToolCall,
@@ -119,7 +118,7 @@ def read_block(block: Json, path: str) -> list[Part]:
             words, proof = _word(block.get("thinking")), _word(block.get("signature"))
             return [Thought(words, proofs.read_proof(proof))] if words or proof else []
         case "redacted_thinking":
-            return [redacted(_word(block.get("data")))]
+            return [Thought("", redacted=_word(block.get("data")))]
         case "image" if type(block.get("source")) is dict:  # servers that imitate Anthropic; it answers in text itself
             source = block["source"]
             return [Media(_word(source.get("media_type")) or "image/*", data=_word(source.get("data")))]
@@ -128,10 +127,6 @@ def read_block(block: Json, path: str) -> list[Part]:
         case str() as kind:
             return [Opaque("anthropic", block, kind)]
     return []
-
-
-def redacted(data: str) -> Thought:
-    return Thought("", Signature("anthropic", data, proofs.REDACTED), redacted=data)
 
 
 def _word(value: Any) -> str:

@@ -318,7 +318,7 @@ def _whole(part: Any, events: list[Event]) -> None:
 
 
 def _says(part: Thought) -> bool:
-    return bool(part.text or part.signature is not None)
+    return bool(part.text or part.signature is not None or part.redacted)
 
 
 def _lenient(body: bytes) -> _Event | None:

@@ -305,9 +305,10 @@ class AnthropicStreamWriter:
 
     def _thought(self, event: ThoughtDelta, out: list[bytes]) -> None:
         signature = event.signature
-        if event.redacted is not None or (signature is not None and signature.id == proofs.REDACTED):
+        thought = Thought(event.text, signature, event.redacted)
+        if proofs.redacted_in(thought) is not None:
             self._flush(out)
-            self._whole(write_thought(Thought(event.text, signature, event.redacted)), out)
+            self._whole(write_thought(thought), out)
             return
         if self._kind != "thinking":
             if not event.text and signature is None:

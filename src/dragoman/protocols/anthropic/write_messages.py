@@ -197,11 +197,11 @@ class _Scribe:
             self._losses.add_part(message, at, "What another vendor found is not sent to this one.", harmless=lost)
 
     def _thought(self, part: Thought, message: Message, at: int, content: list[Json]) -> None:
-        signature = part.signature
-        if signature is None or signature.maker != "anthropic":
+        signature, data = part.signature, proofs.redacted_in(part)
+        if data is not None and not proofs.is_foreign(data):
+            content.append({"type": "redacted_thinking", "data": data})
+        elif signature is None or signature.maker != "anthropic":
             self._losses.add_part(message, at, "Thoughts that Claude did not sign are not sent to it.", harmless=True)
-        elif part.redacted is not None or signature.id == proofs.REDACTED:
-            content.append({"type": "redacted_thinking", "data": signature.data})
         else:
             content.append({"type": "thinking", "thinking": part.text, "signature": signature.data})
 

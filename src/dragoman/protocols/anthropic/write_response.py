@@ -135,10 +135,10 @@ def write_part(part: Part, ids: deeds.Ids, losses: Losses, path: str) -> Json | 
 
 
 def write_thought(part: Thought) -> Json:
-    signature = part.signature
-    if signature is not None and (part.redacted is not None or signature.id == proofs.REDACTED):
-        return {"type": "redacted_thinking", "data": proofs.write_proof(signature)}
-    return {"type": "thinking", "thinking": part.text, "signature": proofs.write_proof(signature)}
+    data = proofs.redacted_in(part)
+    if data is not None:
+        return {"type": "redacted_thinking", "data": data}
+    return {"type": "thinking", "thinking": part.text, "signature": proofs.write_proof(part.signature)}
 
 
 def _call(part: ToolCall, id: str) -> Json:
