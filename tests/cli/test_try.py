@@ -113,7 +113,7 @@ def test_the_built_in_model_answers_too(shell: Path, local_data: Path, run: Run)
     ("body", "words", "said"),
     [
         (GEMINI, (), "names no model"),
-        ({"prompt": "Hi"}, (), "--as gemini or --as openai-chat"),
+        ({"prompt": "Hi"}, (), "--as gemini, openai-chat, openai-responses or anthropic"),
         ("{", (), "is not JSON"),
         ("[]", (), "holds no JSON object"),
         ({**CHAT, "model": "fasst"}, (), "Did you mean 'fast'"),
@@ -137,3 +137,48 @@ def test_a_file_that_is_not_there(shell: Path, run: Run) -> None:
 
 def test_a_file_is_wanted(shell: Path, run: Run) -> None:
     assert run("try").exit_code == 2
+
+
+BOTH = """
+providers:
+  both: {protocols: [openai-responses, openai-chat], base_url: "http://127.0.0.1:1/v1", api_key: k, models: ["gpt-*"]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "spoken", "lost"),
+    [
+        ({}, "openai-responses", []),  # nothing is lost in either: the first
+        ({"generationConfig": {"seed": 7}}, "openai-chat", []),  # Responses has no seed
+        ({"generationConfig": {"topK": 7}}, "openai-responses", ["generationConfig.topK"]),  # neither has it
+    ],
+)
+def test_of_a_providers_protocols_the_one_that_loses_least(
+    shell: Path, run: Run, more: dict[str, Any], spoken: str, lost: list[str]
+) -> None:
+    (shell / "both.yaml").write_text(BOTH)
+    body = {"contents": GEMINI["contents"], **more}
+    found = data_of(run("try", write(shell, body), "--config", "both.yaml", "--model", "gpt-4o", "--json"))
+    assert found["upstream"]["protocol"] == spoken
+    assert [loss["path"] for loss in found["losses"] if not loss["harmless"]] == lost
+
+
+@pytest.mark.parametrize(
+    ("body", "protocol"),
+    [
+        ({"input": "Hi"}, "openai-responses"),
+        ({"messages": [{"role": "user", "content": "Hi"}]}, "openai-chat"),
+        ({"messages": [{"role": "user", "content": "Hi"}], "system": "Be brief.", "max_tokens": 9}, "anthropic"),
+        (
+            {
+                "messages": [{"role": "user", "content": "Hi"}],
+                "max_tokens": 9,
+                "tools": [{"name": "f", "input_schema": {"type": "object"}}],
+            },
+            "anthropic",
+        ),
+    ],
+)
+def test_a_bodys_protocol_shows_in_its_members(configured: Path, run: Run, body: dict[str, Any], protocol: str) -> None:
+    found = data_of(run("try", write(configured.parent, {**body, "model": "fast"}), "--json"))
+    assert found["protocol"] == protocol

@@ -9,12 +9,18 @@ from typing import Any
 from dragoman.cli.output import Failed
 from dragoman.cli.probe import url_of
 from dragoman.ir import DragomanError, Loss
-from dragoman.pipeline.attempt import prepare
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.choose import choose
+from dragoman.pipeline.fit import fit
 from dragoman.pipeline.gateway import Gateway
 from dragoman.protocols.known import PROTOCOLS
 from dragoman.wire import json as wire_json
+
+_PATHS = {
+    "openai-chat": "/v1/chat/completions",
+    "openai-responses": "/v1/responses",
+    "anthropic": "/v1/messages",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +73,30 @@ def trial_of(text: bytes, name: str, protocol: str | None, model: str | None, st
     if model is not None or (stream and body.get("stream") is not True):
         body = {**body, **({"model": model} if model is not None else {}), **({"stream": True} if stream else {})}
         text = json.dumps(body, ensure_ascii=False).encode()
-    return Trial(protocol, "/v1/chat/completions", b"", text)
+    return Trial(protocol, _PATHS[protocol], b"", text)
 
 
 def _guess(body: dict[str, Any], name: str) -> str:
     if "contents" in body:
         return "gemini"
     if "messages" in body:
-        return "openai-chat"
+        return "anthropic" if _is_anthropics(body) else "openai-chat"
+    if "input" in body:
+        return "openai-responses"
     raise Failed(
-        f"{name} has neither `contents` (Gemini) nor `messages` (OpenAI Chat Completions).",
-        "Say which protocol it is: --as gemini or --as openai-chat.",
+        f"{name} has neither `contents` (Gemini), `messages` (Chat Completions, Anthropic Messages) nor `input` (Responses).",
+        "Say which protocol it is: --as gemini, openai-chat, openai-responses or anthropic.",
     )
+
+
+def _is_anthropics(body: dict[str, Any]) -> bool:
+    """Two protocols have `messages`; these members only Anthropic's has."""
+    if not body.keys().isdisjoint(
+        ("system", "stop_sequences", "thinking", "output_config", "top_k", "anthropic_version")
+    ):
+        return True
+    tools = body.get("tools")
+    return isinstance(tools, list) and any(isinstance(tool, dict) and "input_schema" in tool for tool in tools)
 
 
 def _gemini_trial(text: bytes, body: dict[str, Any], name: str, model: str | None, stream: bool) -> Trial:
@@ -95,7 +113,7 @@ def _gemini_trial(text: bytes, body: dict[str, Any], name: str, model: str | Non
     return Trial("gemini", f"/v1beta/models/{model.removeprefix('models/')}:{method}", query, text)
 
 
-def preview(gateway: Gateway, trial: Trial) -> Preview:
+async def preview(gateway: Gateway, trial: Trial) -> Preview:
     """Goes the pipeline's way up to the upstream call, which is not made. Raises DragomanError."""
     protocol = PROTOCOLS[trial.protocol]
     route = protocol.match(trial.path, trial.query)
@@ -106,7 +124,7 @@ def preview(gateway: Gateway, trial: Trial) -> Preview:
     call.peek = protocol.peek(trial.body, route)
     call.model, call.stream = call.peek.model, call.peek.stream
     first, *others = choose(call, gateway)
-    outgoing = prepare(call, first)
+    first, outgoing = await fit(call, gateway, first)
     return Preview(
         protocol=trial.protocol,
         model=call.model,

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 @click.option(
     "--as",
     "protocol",
-    type=click.Choice(["gemini", "openai-chat"]),
-    help="The body's protocol; else `contents` means gemini and `messages` openai-chat.",
+    type=click.Choice(["gemini", "openai-chat", "openai-responses", "anthropic"]),
+    help="The body's protocol, where its members do not tell.",
 )
 @click.option("--model", metavar="NAME", help="The model, instead of the body's own; a Gemini body needs it.")
 @click.option("--stream", is_flag=True, help="Ask for a streamed answer.")
@@ -88,7 +88,7 @@ async def _run(loaded: Loaded, trial: Trial, send: bool, as_json: bool, verbose:
 
     async with gateway_here(loaded, verbose=verbose) as looking:
         try:
-            seen = preview(looking.gateway, trial)
+            seen = await preview(looking.gateway, trial)
         except DragomanError as error:
             at = f"At {error.param}: correct it in the body." if error.param and error.param != "model" else ""
             models = "See what there is: dragoman models list" if error.code == "model_not_found" else ""

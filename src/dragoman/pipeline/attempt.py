@@ -60,19 +60,8 @@ class Unfit(DragomanError):
         self.why = why
 
 
-async def attempt(call: Call, gateway: Gateway, step: Step) -> IncomingResponse:
-    """The target's answer, its status a good one, its body still to come.
-
-    Raises UpstreamError; Unfit where the request cannot be said in the target's protocol; BadRequest."""
-    if not step.same:
-        read(call)
-        if call.carries:
-            await carrying.fetch(call, gateway, step)
-    return await ask(call, gateway, step, prepare(call, step))
-
-
-async def ask(call: Call, gateway: Gateway, step: Step, outgoing: Outgoing) -> IncomingResponse:
-    """The target's answer to `outgoing`. Raises UpstreamError."""
+async def attempt(call: Call, gateway: Gateway, step: Step, outgoing: Outgoing) -> IncomingResponse:
+    """The target's answer to `outgoing`, its status a good one, its body still to come. Raises UpstreamError."""
     call.step = step
     call.attempts += 1
     call.usage = None

@@ -6,12 +6,13 @@ from dragoman.carry import carries, outward
 from dragoman.catalog.profile import profile_for
 from dragoman.ir import BadRequest, DragomanError, Losses, Request, UpstreamBroken
 from dragoman.local.count import count_tokens as count_locally
-from dragoman.pipeline.attempt import Unfit, ask, attempt, read, upstream_error
+from dragoman.pipeline.attempt import Unfit, attempt, prepare, read, upstream_error
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.relay import relay
 from dragoman.pipeline.step import Step
+from dragoman.protocols.base import Outgoing
 from dragoman.upstream.errors import TransportError
 from dragoman.wire import json
 
@@ -22,7 +23,7 @@ async def count_tokens(call: Call, caller: Caller, gateway: Gateway, step: Step)
     """Answers with the true count. Raises Unfit (501) where the target has no way to count."""
     assert call.protocol is not None and call.route is not None
     if step.same and not step.endpoint.local:
-        await relay(call, caller, step, await attempt(call, gateway, step))
+        await relay(call, caller, step, await attempt(call, gateway, step, prepare(call, step)))
         return
     read(call)
     request = call.request
@@ -56,20 +57,8 @@ async def count_tokens(call: Call, caller: Caller, gateway: Gateway, step: Step)
 
 
 async def _count_at_vendor(call: Call, caller: Caller, gateway: Gateway, step: Step, request: Request) -> None:
-    assert call.protocol is not None
-    losses = Losses(call.protocol.spelling)
-    profile = profile_for(step.named, step.target.model)
-    if carries(request):
-        request, _, _ = outward(request, step.protocol.tool_names, None, losses)
-    try:
-        outgoing = step.protocol.write_count_request(request, step.target.model, profile, losses)
-    except BadRequest as error:
-        raise Unfit(error) from None
-    if outgoing is None:
-        told = f"{step.target} cannot count tokens: its protocol, {step.named}, has no such call."
-        raise Unfit(DragomanError(told, status=501, code="unsupported"))
-    call.keep(losses)
-    response = await ask(call, gateway, step, outgoing)
+    step, outgoing = _asked(call, step, request)
+    response = await attempt(call, gateway, step, outgoing)
     try:
         body = await response.read(_MAX_COUNT_ANSWER)
     except TransportError as error:
@@ -77,6 +66,24 @@ async def _count_at_vendor(call: Call, caller: Caller, gateway: Gateway, step: S
     finally:
         response.close()
     await _answer(call, caller, step.protocol.read_count(body))
+
+
+def _asked(call: Call, step: Step, request: Request) -> tuple[Step, Outgoing]:
+    """The call that counts, in the first of the provider's protocols that has one."""
+    assert call.protocol is not None
+    for one in (step, *step.others):
+        losses = Losses(call.protocol.spelling)
+        profile = profile_for(one.named, one.target.model)
+        said = outward(request, one.protocol.tool_names, None, losses)[0] if carries(request) else request
+        try:
+            outgoing = one.protocol.write_count_request(said, one.target.model, profile, losses)
+        except BadRequest as error:
+            raise Unfit(error) from None
+        if outgoing is not None:
+            call.keep(losses)
+            return one, outgoing
+    told = f"{step.target} cannot count tokens: its protocol, {step.named}, has no such call."
+    raise Unfit(DragomanError(told, status=501, code="unsupported"))
 
 
 async def _answer(call: Call, caller: Caller, tokens: int) -> None:

@@ -11,9 +11,10 @@ from dragoman.providers.endpoint import Endpoint
 
 class Step:
     """`named` is the protocol as the provider's entry names it, `protocol` what speaks it; `same` whether it is the caller's.
-    `label` is `provider/model`, and `header` the same for x-dragoman-target."""
+    `label` is `provider/model`, and `header` the same for x-dragoman-target. `others` are the same target in the provider's
+    other protocols, where the caller's own is not among them."""
 
-    __slots__ = ("endpoint", "header", "label", "named", "protocol", "same", "target")
+    __slots__ = ("endpoint", "header", "label", "named", "others", "protocol", "same", "target")
 
     def __init__(self, target: Target, endpoint: Endpoint, named: str, protocol: WireProtocol, same: bool) -> None:
         self.target = target
@@ -21,6 +22,7 @@ class Step:
         self.named = named
         self.protocol = protocol
         self.same = same
+        self.others: tuple[Step, ...] = ()
         self.label = str(target)
         self.header = (b"x-dragoman-target", header_text(self.label))
 
@@ -36,11 +38,15 @@ def steps_of(resolved: Resolved, endpoints: dict[str, Endpoint], wanted: WirePro
 
 
 def _step(target: Target, endpoint: Endpoint, wanted: WireProtocol) -> Step | None:
-    """The caller's own protocol where the provider speaks it, else the first that we can translate to."""
-    fallback = None
+    """The caller's own protocol where the provider speaks it, else those that we can translate to."""
+    found: list[Step] = []
     for named in endpoint.protocols:
         if SPOKEN_AS.get(named, named) == wanted.name:
             return Step(target, endpoint, named, wanted, True)
-        if fallback is None and (protocol := protocol_of(named)) is not None:
-            fallback = Step(target, endpoint, named, protocol, False)
-    return fallback
+        if (protocol := protocol_of(named)) is not None:
+            found.append(Step(target, endpoint, named, protocol, False))
+    if not found:
+        return None
+    first, *others = found
+    first.others = tuple(others)
+    return first

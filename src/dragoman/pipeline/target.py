@@ -10,6 +10,7 @@ from dragoman.pipeline.attempt import attempt
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.count import count_tokens
+from dragoman.pipeline.fit import fit
 from dragoman.pipeline.gateway import Gateway, admitted
 from dragoman.pipeline.relay import relay
 from dragoman.pipeline.step import Step
@@ -46,4 +47,5 @@ async def _ask(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None
     if call.route.operation == "count_tokens":
         await count_tokens(call, caller, gateway, step)
     else:
-        await relay(call, caller, step, await attempt(call, gateway, step))
+        step, outgoing = await fit(call, gateway, step)
+        await relay(call, caller, step, await attempt(call, gateway, step, outgoing))
