@@ -73,6 +73,12 @@ def test_a_data_directory_that_cannot_be(tmp_path: Path) -> None:
     assert str(tmp_path / "file" / "data") in text and "--data" in text
 
 
+def test_a_database_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "dragoman.db").write_bytes(b"not a database, and long enough to be seen as none " * 40)
+    text = refused(tmp_path, 1, config=NOWHERE)
+    assert "dragoman.db cannot be brought to this version's shape: file is not a database." in text
+
+
 def test_the_root_key_is_shown_once_and_kept_as_a_digest(tmp_path: Path) -> None:
     unset = {"DRAGOMAN_ROOT_KEY": ""}
     with running(tmp_path, config=NOWHERE, environment=unset) as first:

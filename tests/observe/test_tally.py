@@ -360,3 +360,11 @@ def test_every_metric_has_its_family(tmp_path):
         assert family.documentation == metric.help
         assert metric.buckets == tuple(sorted(metric.buckets))
     assert not families
+
+
+def test_what_the_database_did_not_do_is_summed(tmp_path, worker):
+    first, second = worker(11), worker(12)
+    first.store_failures(2)
+    second.store_failures(3)
+    first.flush(tmp_path)
+    assert shown(render(tmp_path, second, [11, 12]), "dragoman_store_failures_total") == 5
