@@ -332,8 +332,9 @@ class StreamReader:
     def _rest(self, index: int, events: list[Event]) -> None:
         """What the whole candidate rests on; before its end its text is not whole."""
         told = Grounding(self._rests.pop(index), [(-1, "".join(self._said[index]))], f"candidates[{index}]")
-        events += [PartAdded(index, deed) for deed in told.deeds]
+        # The citations first: writers that tell parts one after another hang them on the text, which another part closes.
         events += [CitationAdded(index, citation) for citation in told.citations]
+        events += [PartAdded(index, deed) for deed in told.deeds]
         if told.extras:
             events.append(ExtrasAdded(index, tuple(told.extras)))
 

@@ -72,7 +72,8 @@ class Rests:
         return told
 
     def _grounding(self, texts: Sequence[tuple[int, str]]) -> Object:
-        chunks = [_chunk(source) for source in self._sources]
+        titles = {citation.url: citation.title for citation in self._cited if citation.title}
+        chunks = [_chunk(source, titles.get(source.url, "")) for source in self._sources]
         numbers = {source.url: number for number, source in reversed(list(enumerate(self._sources)))}
         supports: dict[tuple[int, int], Object] = {}
         for citation in self._cited:
@@ -80,7 +81,7 @@ class Rests:
                 continue
             if citation.url not in numbers:
                 numbers[citation.url] = len(chunks)
-                chunks.append(_chunk(Source(citation.url, citation.title, citation.extras)))
+                chunks.append(_chunk(Source(citation.url, citation.title, citation.extras), ""))
             support = supports.get((citation.start, citation.end))
             if support is None:
                 segment = _segment(citation.start, citation.end, texts)
@@ -137,11 +138,13 @@ def _renumbered(support: object, by: int) -> object:
     return {**support, "groundingChunkIndices": numbers}
 
 
-def _chunk(source: Source) -> Object:
+def _chunk(source: Source, title: str) -> Object:
+    """`title` is what citations call the page, where the search itself did not say."""
     own = _own(source.extras, "groundingChunk")
     if own is not None and isinstance(own.value, dict):
         return own.value
-    return {"web": {"uri": source.url, "title": source.title} if source.title else {"uri": source.url}}
+    title = source.title or title
+    return {"web": {"uri": source.url, "title": title} if title else {"uri": source.url}}
 
 
 def _own(extras: Sequence[Extra], name: str) -> Extra | None:

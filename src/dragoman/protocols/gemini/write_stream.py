@@ -87,7 +87,6 @@ class StreamWriter:
         "_prefixes",
         "_refused",
         "_rests",
-        "_said",
         "_stamped",
         "_suffixes",
         "_tier",
@@ -104,8 +103,9 @@ class StreamWriter:
         tail = encode(self._stamped)[1:] + (b"" if route.array else b"\r\n\r\n")
         lead = b"" if route.array else b"data: "
         self._prefixes = lead + b'{"candidates":[{"content":{"parts":[{"text":'
-        self._suffixes: dict[int, bytes] = {}
-        self._suffixes[0] = b'}],"role":"model"},"index":0}],' + tail
+        # What goes behind each candidate's text, and its text so far, whose bytes its citations count.
+        self._suffixes: dict[int, tuple[bytes, list[str]]] = {}
+        self._suffixes[0] = b'}],"role":"model"},"index":0}],' + tail, []
         self._begun = False
         self._closed = False
         self._calls: dict[int, dict[int, _Call]] = {}
@@ -114,7 +114,6 @@ class StreamWriter:
         self._refused: set[int] = set()
         self._extras: dict[int, list[Extra]] = {}
         self._rests: dict[int, Rests] = {}
-        self._said: dict[int, list[str]] = {}  # each candidate's text, whose bytes its citations count
         self._block: Block | None = None
         self._usage: Usage | None = None
         self._tier: str | None = None
@@ -127,12 +126,7 @@ class StreamWriter:
         for event in events:
             if event.__class__ is TextDelta and event.signature is None and not self._calls:
                 index = event.index
-                suffix = suffixes.get(index)
-                if suffix is None:
-                    suffix = suffixes[index] = suffixes[0].replace(b'"index":0', b'"index":%d' % index, 1)
-                said = self._said.get(index)
-                if said is None:
-                    said = self._said[index] = []
+                suffix, said = suffixes.get(index) or self._suffix(index)
                 said.append(event.text)
                 if self._array:
                     out.append(self._separator())
@@ -176,7 +170,7 @@ class StreamWriter:
     def _unusual(self, event: Event, out: list[bytes]) -> None:
         match event:
             case TextDelta():
-                self._said.setdefault(event.index, []).append(event.text)
+                self._suffix(event.index)[1].append(event.text)
                 self._flush(event.index, out)
                 self._part(event.index, TextPart(event.text, event.signature), out)
             case ThoughtDelta():
@@ -250,8 +244,15 @@ class StreamWriter:
             told.update(extra_fields(extras))
         if extras or index in self._rests:
             # To a client that joins the pieces, all the text is one part.
-            told.update(self._resting(index).fields([(0, "".join(self._said.get(index, ())))], extras))
+            told.update(self._resting(index).fields([(0, "".join(self._suffix(index)[1]))], extras))
         return told
+
+    def _suffix(self, index: int) -> tuple[bytes, list[str]]:
+        found = self._suffixes.get(index)
+        if found is None:
+            suffix = self._suffixes[0][0].replace(b'"index":0', b'"index":%d' % index, 1)
+            found = self._suffixes[index] = suffix, []
+        return found
 
     def _resting(self, index: int) -> Rests:
         rests = self._rests.get(index)
