@@ -237,6 +237,43 @@ def test_reasoning_goes_back_to_its_vendor(relay: Gateway, responses_vendor: Ven
     assert body["reasoning"] == {"effort": "low"}
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_reasoning_survives_a_caller_that_drops_it(
+    client: openai.OpenAI, responses_vendor: Vendor, streamed: bool
+) -> None:
+    """A caller of Chat Completions has no field for OpenAI's reasoning; the vendor gets it back before its call."""
+    tool: Any = {"type": "function", "function": {key: WEATHER[key] for key in ("name", "parameters")}}
+    thinking = {"google": {"thinking_config": {"include_thoughts": True, "thinking_level": "low"}}}
+    asked: list[Any] = [{"role": "user", "content": "Weather?"}]
+    if streamed:
+        with client.chat.completions.stream(
+            model="via-responses", messages=asked, tools=[tool], extra_body=thinking
+        ) as events:
+            message: Any = events.get_final_completion().choices[0].message
+    else:
+        message = (
+            client.chat.completions.create(model="via-responses", messages=asked, tools=[tool], extra_body=thinking)
+            .choices[0]
+            .message
+        )
+    assert message.reasoning_content == THOUGHT
+    (call,) = message.tool_calls
+    function = {"name": call.function.name, "arguments": call.function.arguments}
+    asked.append(
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": call.id, "type": "function", "function": function}],
+        }
+    )
+    asked.append({"role": "tool", "tool_call_id": call.id, "content": "rain"})
+    answer = client.chat.completions.create(model="via-responses", messages=asked, tools=[tool], extra_body=thinking)
+    assert answer.choices[0].message.content == HELLO
+    sent = responses_vendor.last.json["input"]
+    assert [item.get("type") for item in sent] == [None, "reasoning", "function_call", "function_call_output"]
+    assert (sent[1]["id"], sent[1]["encrypted_content"]) == ("rs_1", ENCRYPTED)
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
