@@ -354,6 +354,11 @@ def test_count(client: openai.OpenAI, google: Vendor) -> None:
         assert (counted.object, counted.input_tokens) == ("response.input_tokens", 31)
 
 
+def test_the_extra_output_is_not_put_over_its_own(client: openai.OpenAI, model: str) -> None:
+    answer = client.responses.create(model=model, input="Hi", extra_headers={"x-dragoman-extras": "output_text"})
+    assert answer.output_text == HELLO
+
+
 def test_under_googles_path(relay: Gateway) -> None:
     with openai.OpenAI(base_url=f"{relay.base_url}/v1beta/openai", api_key=relay.key, max_retries=0) as client:
         assert client.responses.create(model="via-gemini", input="Hi").output_text == HELLO

@@ -267,6 +267,8 @@ def _expect(kind: bytes, wanted: tuple[bytes, ...], step: Step) -> None:
 def wants_output_text(call: Call, caller: Caller) -> bool:
     if call.route is None or call.route.operation != "generate":
         return False
+    if call.state is not None:  # an answer of Responses has an `output` of its own
+        return False
     extras = caller.headers.get(b"x-dragoman-extras")
     return extras is not None and b"output_text" in extras
 
