@@ -373,3 +373,14 @@ def test_encrypted_reasoning(client: openai.OpenAI) -> None:
         include=["reasoning.encrypted_content"],
     )
     assert answer.output[0].encrypted_content == ENCRYPTED
+
+
+def test_built_in_model(local_openai: openai.OpenAI) -> None:
+    with local_openai.responses.stream(model="gpt-4o", input="Say hello.", max_output_tokens=12) as events:
+        pieces = [event.delta for event in events if event.type == "response.output_text.delta"]
+    first = local_openai.responses.create(model="gpt-4o", input="Say hello.", max_output_tokens=12)
+    assert pieces and first.output_text
+    second = local_openai.responses.create(
+        model="gpt-4o", input="Again.", previous_response_id=first.id, max_output_tokens=12
+    )
+    assert (second.model, second.previous_response_id) == ("smollm2-135m", first.id)
