@@ -1,10 +1,21 @@
 """Gateways that the whole run shares, each started when the first test asks for it."""
 
-from e2e.fixtures import _scripted, demo, google, local_data, openai_vendor, relay, responses_vendor, vendors
+from e2e.fixtures import (
+    _scripted,
+    anthropic_vendor,
+    demo,
+    google,
+    local_data,
+    openai_vendor,
+    relay,
+    responses_vendor,
+    vendors,
+)
 from local_model import local_model_file
 
 __all__ = [
     "_scripted",
+    "anthropic_vendor",
     "demo",
     "google",
     "local_data",
