@@ -107,3 +107,25 @@ def test_media_that_a_result_may_hold() -> None:
     body = send("gemini-2.5-flash", messages=(ASK, call, result))
     inside, after = (content["parts"] for content in body["contents"][2:])
     assert "parts" not in inside[0]["functionResponse"] and len(after) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "config", "losses"),
+    [
+        (
+            {"size": "1536x1024", "partial_images": 2},
+            {"imageConfig": {"aspectRatio": "3:2"}},
+            [("tools[0].partial_images", True)],
+        ),
+        ({"size": "auto", "quality": "auto"}, {}, [("tools[0].quality", True)]),
+        ({"size": "7x7", "quality": "high"}, {}, [("tools[0].quality", False), ("tools[0].size", False)]),
+    ],
+)
+def test_pictures_as_a_tool(options: Any, config: Any, losses: Any) -> None:
+    found = Losses(PROTOCOL.spelling)
+    request = Request(model="m", messages=(ASK,), tools=(BuiltinTool("image_generation", options, "tools[0]"),))
+    body = PROTOCOL.write_request(
+        request, "gemini-3-pro-image", profile_for("gemini", "gemini-3-pro-image"), found
+    ).body
+    assert json.loads(body)["generationConfig"] == {"responseModalities": ["TEXT", "IMAGE"], **config}
+    assert [(loss.path, loss.harmless) for loss in found.found] == losses

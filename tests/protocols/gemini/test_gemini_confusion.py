@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from dragoman.ir import BadRequest
+from dragoman.catalog.profile import profile_for
+from dragoman.ir import BadRequest, Losses
 from dragoman.protocols.base import Route
 from dragoman.protocols.gemini import PROTOCOL
+from dragoman.protocols.known import PROTOCOLS
 
 ROUTE = Route("generate", "m", False)
 SCHEMA = {
@@ -153,11 +155,65 @@ def refused(body: Any) -> BadRequest | None:
     return None
 
 
+VENDORS = [("gemini", "gemini-2.5-flash"), ("gemini", "gemini-3-pro-preview"), ("gemini", "gemini-2.0-flash")]
+VENDORS += [
+    ("openai-chat", "gpt-4o"),
+    ("openai-chat", "gpt-5-search-api"),
+    ("openai-chat", "doubao-x"),
+    ("local", "smollm2"),
+]
+VENDORS += [("anthropic", "claude-opus-4-6"), ("openai-responses", "gpt-5.2")]
+
+
+def carried(body: Any) -> None:
+    """What was read goes to any vendor, or is refused by a field's path."""
+    request = PROTOCOL.read_request(json.dumps(body).encode(), ROUTE)
+    for protocol, model in VENDORS:
+        spoken = PROTOCOLS["openai-chat" if protocol == "local" else protocol]
+        try:
+            spoken.write_request(request, model, profile_for(protocol, model), Losses(PROTOCOL.spelling))
+        except BadRequest as error:
+            assert error.param, (protocol, error.message)
+
+
+def alone(path: str, value: Any) -> Any:
+    """The field changed, in a request that says little else: what one refuses does not hide what another does with it."""
+    whole = put(WHOLE, path, value)
+    top, *rest = re.findall(r"[^.\[\]]+", path)
+    kept = whole[top]
+    if top == "generationConfig" and rest:
+        kept = {rest[0]: kept[rest[0]]} | (
+            {"responseMimeType": "application/json"} if rest[0] == "responseSchema" else {}
+        )
+    elif top == "tools" and rest:
+        kept = [kept[int(rest[0])]]
+    elif top == "contents" and len(rest) > 2:
+        content = kept[int(rest[0])]
+        kept = [{**content, "parts": [content["parts"][int(rest[2])]]}]
+    return {"contents": [{"parts": [{"text": "Hi"}]}], top: kept}
+
+
 FIELDS = [(path, held) for path, held in leaves(WHOLE) if not any(f"{word}." in f"{path}." for word in FREE)]
 
 
 def test_the_whole_is_a_request() -> None:
     assert refused(WHOLE) is None
+    carried(WHOLE)
+
+
+@pytest.mark.parametrize(("path", "held"), FIELDS, ids=[path for path, _ in FIELDS])
+def test_absent_and_empty_fields(path: str, held: Any) -> None:
+    if refused(alone(path, held)) is None:
+        carried(alone(path, held))
+    for empty in (None, type(held)()):
+        body = put(WHOLE, path, empty)
+        error = refused(body)
+        if error is None:
+            carried(body)
+            if refused(alone(path, empty)) is None:
+                carried(alone(path, empty))
+        else:
+            assert error.param, error.message
 
 
 @pytest.mark.parametrize(("path", "held"), FIELDS, ids=[path for path, _ in FIELDS])
@@ -167,6 +223,9 @@ def test_wrong_types_are_named(path: str, held: Any) -> None:
             continue
         error = refused(put(WHOLE, path, wrong))
         if error is None:
+            carried(put(WHOLE, path, wrong))
+            if refused(alone(path, wrong)) is None:
+                carried(alone(path, wrong))
             # Numbers may be texts of numbers, enums numbers, and what says nothing is as good as absent.
             assert (
                 LENIENT.search(path)

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from dragoman.ir import BadRequest
+from dragoman.catalog.profile import profile_for
+from dragoman.ir import BadRequest, Losses
 from dragoman.protocols.base import Route
+from dragoman.protocols.known import PROTOCOLS
 from dragoman.protocols.openai_chat import PROTOCOL
 
+ROUTE = Route("generate")
 HINT = {"type": "ephemeral"}
 WHOLE: dict[str, Any] = {
     "model": "m",
@@ -133,6 +136,42 @@ def refused(body: Any) -> BadRequest | None:
     return None
 
 
+VENDORS = [("gemini", "gemini-2.5-flash"), ("gemini", "gemini-3-pro-preview"), ("gemini", "gemini-2.0-flash")]
+VENDORS += [
+    ("openai-chat", "gpt-4o"),
+    ("openai-chat", "gpt-5-search-api"),
+    ("openai-chat", "doubao-x"),
+    ("local", "smollm2"),
+]
+VENDORS += [("anthropic", "claude-opus-4-6"), ("openai-responses", "gpt-5.2")]
+
+
+def carried(body: Any) -> None:
+    """What was read goes to any vendor, or is refused by a field's path."""
+    request = PROTOCOL.read_request(json.dumps(body).encode(), ROUTE)
+    for protocol, model in VENDORS:
+        spoken = PROTOCOLS["openai-chat" if protocol == "local" else protocol]
+        try:
+            spoken.write_request(request, model, profile_for(protocol, model), Losses(PROTOCOL.spelling))
+        except BadRequest as error:
+            assert error.param, (protocol, error.message)
+
+
+def alone(path: str, value: Any) -> Any:
+    """The field changed, in a request that says little else: what one refuses does not hide what another does with it."""
+    whole = put(WHOLE, path, value)
+    top, *rest = re.findall(r"[^.\[\]]+", path)
+    kept = whole[top]
+    if top == "tools" and rest:
+        kept = [kept[int(rest[0])]]
+    elif top == "messages" and rest:
+        message = kept[int(rest[0])]
+        if rest[1:2] == ["content"] and len(rest) > 2 and isinstance(message["content"], list):
+            message = {**message, "content": [message["content"][int(rest[2])]]}
+        kept = [message]
+    return {"model": "m", "messages": [{"role": "user", "content": "Hi"}], top: kept}
+
+
 FIELDS = [
     (path, held)
     for path, held in leaves(WHOLE)
@@ -142,6 +181,22 @@ FIELDS = [
 
 def test_the_whole_is_a_request() -> None:
     assert refused(WHOLE) is None
+    carried(WHOLE)
+
+
+@pytest.mark.parametrize(("path", "held"), FIELDS, ids=[path for path, _ in FIELDS])
+def test_absent_and_empty_fields(path: str, held: Any) -> None:
+    if refused(alone(path, held)) is None:
+        carried(alone(path, held))
+    for empty in (None, type(held)()):
+        body = put(WHOLE, path, empty)
+        error = refused(body)
+        if error is None:
+            carried(body)
+            if refused(alone(path, empty)) is None:
+                carried(alone(path, empty))
+        else:
+            assert error.param, error.message
 
 
 @pytest.mark.parametrize(("path", "held"), FIELDS, ids=[path for path, _ in FIELDS])
@@ -151,6 +206,9 @@ def test_wrong_types_are_named(path: str, held: Any) -> None:
             continue
         error = refused(put(WHOLE, path, wrong))
         if error is None:
+            carried(put(WHOLE, path, wrong))
+            if refused(alone(path, wrong)) is None:
+                carried(alone(path, wrong))
             assert LENIENT.search(path) or wrong in ([], {}), wrong
             continue
         assert error.param, (wrong, error.message)

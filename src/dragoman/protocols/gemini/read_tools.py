@@ -146,7 +146,8 @@ def read_tool_config(value: Any, path: str, unknown: list[Extra]) -> tuple[ToolC
     for name in ("retrievalConfig", "includeServerSideToolInvocations"):
         check(config.get(name), TOOL_CONFIG[name], below(path, name))
     extras = [
-        Extra("gemini", f"toolConfig.{name}", camel_deep(config[name]), below(path, name))
+        # Without built-in tools, or elsewhere, showing their calls means nothing.
+        Extra("gemini", f"toolConfig.{name}", camel_deep(config[name]), below(path, name), name != "retrievalConfig")
         for name in ("retrievalConfig", "includeServerSideToolInvocations")
         if config.get(name) not in EMPTY
     ]

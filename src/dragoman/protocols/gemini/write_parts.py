@@ -203,7 +203,7 @@ class Contents:
             case Opaque(owner="gemini"):
                 written = dict(part.value)
             case Opaque():
-                self._losses.add_part(message, at, f"Gemini has no {part.what}")
+                self._losses.add_part(message, at, f"Gemini does not understand {part.what}")
                 return None
             case ToolCall():  # outside a model's turn: nobody can have made it
                 return self._call(message, at, part)

@@ -24,6 +24,10 @@ _OPTIONS = {
     "google_maps": frozenset({"authConfig", "enableWidget"}),
     "computer": frozenset({"environment", "excludedPredefinedFunctions"}),
 }
+# How much is searched, and how the answer is drawn on its way: the answer is the same without them.
+_HINTS = frozenset({"search_context_size", "partial_images", "return_token_budget"})
+# OpenAI's sizes of pictures as Gemini's forms.
+_RATIOS = {"1024x1024": "1:1", "1536x1024": "3:2", "1024x1536": "2:3"}
 # What others call the places that a model may act in.
 _ENVIRONMENTS = {
     "browser": "ENVIRONMENT_BROWSER",
@@ -63,8 +67,13 @@ def write_tools(request: Request, profile: Profile, losses: Losses, body: Object
                     raise _uncarried(tool)
                 tools.append({"mcpServers": servers})
             case BuiltinTool(kind="image_generation"):
-                body.setdefault("generationConfig", {})["responseModalities"] = ["TEXT", "IMAGE"]
-                _tell_options(tool, frozenset(), losses)
+                config = body.setdefault("generationConfig", {})
+                config["responseModalities"] = ["TEXT", "IMAGE"]
+                size = _tell_options(tool, frozenset({"size"}), losses).get("size", "auto")
+                if isinstance(size, str) and size in _RATIOS:
+                    config["imageConfig"] = {"aspectRatio": _RATIOS[size]}
+                elif size != "auto":
+                    losses.add_path(f"{tool.origin}.size", "Gemini draws no pictures of this size")
             case BuiltinTool():
                 name = _BUILTINS.get(tool.kind)
                 if name is None:
@@ -154,7 +163,8 @@ def _tell_options(tool: BuiltinTool, known: frozenset[str], losses: Losses) -> O
     options = tool.options or {}
     for name in options:
         if name not in known:
-            losses.add_path(f"{tool.origin}.{name}", f"Gemini's {tool.kind} has no such option")
+            harmless = name in _HINTS or options[name] in ("auto", {"type": "auto"})
+            losses.add_path(f"{tool.origin}.{name}", f"Gemini's {tool.kind} has no such option", harmless=harmless)
     return {name: value for name, value in options.items() if name in known}
 
 
