@@ -161,9 +161,7 @@ class Exchange:
         if self.scope["method"] != "HEAD" and status not in _NO_BODY:
             framing.append((b"transfer-encoding", b"chunked"))
             self._chunked = True
-        self._expects = False
-        self.started = True
-        self._connection.write(self._connection.head(status, [*headers, *framing]))
+        self._begin(status, [*headers, *framing])
 
     def write(self, data: bytes) -> None:
         """More of the body that `start` began."""
@@ -222,10 +220,7 @@ class Exchange:
             self.start(status, headers)
             return
         self._owed = 0 if self.scope["method"] == "HEAD" else length
-        self._expects = False
-        self.started = True
-        framing = [] if self.keep_alive else [(b"connection", b"close")]
-        self._connection.write(self._connection.head(status, [*headers, *framing]))
+        self._begin(status, headers if self.keep_alive else [*headers, (b"connection", b"close")])
 
     def _send_body(self, body: bytes, *, more: bool) -> None:
         if self._chunked:
@@ -242,6 +237,12 @@ class Exchange:
             self._connection.write(body)
             if not more:
                 self._end()
+
+    def _begin(self, status: int, headers: Headers) -> None:
+        head = self._connection.head(status, headers)
+        self._expects = False
+        self.started = True
+        self._connection.write(head)
 
     def _end(self) -> None:
         self.complete = True

@@ -254,7 +254,7 @@ class CallerConnection(asyncio.Protocol):
     def answered(self, exchange: Exchange) -> None:
         """The whole answer is written: the next request's turn."""
         self._state.total_requests += 1
-        if self._refused or self._transport.is_closing():
+        if self._transport.is_closing():
             return
         if not exchange.keep_alive:
             self._transport.close()
