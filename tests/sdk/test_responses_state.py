@@ -196,6 +196,16 @@ def test_item_reference(client: openai.OpenAI, vendors: Relayed, relay: Gateway)
         assert refused.value.param == "input[1].id"
 
 
+def test_referred_items_are_kept_as_they_are(client: openai.OpenAI, vendors: Relayed) -> None:
+    first: Any = client.responses.create(model="via-gemini", input="Hi")
+    asked: Any = [{"type": "item_reference", "id": first.output[0].id}, {"role": "user", "content": "Again"}]
+    second = client.responses.create(model="via-gemini", input=asked)
+    client.responses.delete(first.id)
+    client.responses.create(model="via-openai", input="And?", previous_response_id=second.id)
+    told = [message["content"] for message in vendors.openai.last.json["messages"]]
+    assert told == [HELLO, "Again", HELLO, "And?"]
+
+
 def test_errors_name_the_callers_own_items(client: openai.OpenAI) -> None:
     first = client.responses.create(model="via-gemini", input="Hi")
     with pytest.raises(openai.BadRequestError) as refused:

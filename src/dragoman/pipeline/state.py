@@ -21,6 +21,7 @@ from dragoman.protocols.openai_responses.history import (
     asked,
     listed_items,
     own_input,
+    resolved,
     response_of,
     with_items,
 )
@@ -127,7 +128,10 @@ class State:
             return
         if not told.id or told.status not in ("completed", "incomplete"):
             return
-        kept = _Input(self._asked.previous, step.same, own_input(call.body))
+        items = own_input(call.body)
+        if self._asked.references:
+            items = msgspec.Raw(encode(resolved(decode(bytes(items)), self._items)))
+        kept = _Input(self._asked.previous, step.same, items)
         now = int(time.time())
         await store.put_response(
             StoredResponse(

@@ -67,11 +67,15 @@ def with_items(body: bytes, earlier: Sequence[Json], kept: Mapping[str, Json], *
     found = members(body)
     if not keep_previous:
         found.pop("previous_response_id", None)
-    own: list[Any] = decode(bytes(own_input(body)))
+    own = decode(bytes(own_input(body)))
     if isinstance(own, list):
-        own = [kept.get(item["id"], item) if _refers(item) else item for item in own]
-        found["input"] = msgspec.Raw(encode([*earlier, *own]))
+        found["input"] = msgspec.Raw(encode([*earlier, *resolved(own, kept)]))
     return encode(found)
+
+
+def resolved(items: Sequence[Any], kept: Mapping[str, Json]) -> list[Any]:
+    """The items with those that they name in place of the names, as far as they are known."""
+    return [kept.get(item["id"], item) if _refers(item) else item for item in items]
 
 
 def readable(body: bytes) -> bytes:

@@ -53,6 +53,7 @@ Json = dict[str, Any]
 class _Told(Struct, gc=False):
     type: str = ""
     delta: Any = None
+    item_id: Any = None
     output_index: int = 0
     content_index: int = 0
     summary_index: int = 0
@@ -77,6 +78,7 @@ class _Delta(Struct, gc=False):
     delta: str
     output_index: int
     content_index: int
+    item_id: str = ""
     logprobs: tuple[()] = ()
 
 
@@ -89,9 +91,11 @@ _decode_any = msgspec.json.Decoder().decode
 class _Item:
     """What one output item has said so far: lengths of texts by the number of their part."""
 
-    __slots__ = ("bases", "call", "cited", "done", "logged", "raw", "refused", "said", "shown", "signed")
+    __slots__ = ("bases", "call", "cited", "done", "id", "kind", "logged", "raw", "refused", "said", "shown", "signed")
 
-    def __init__(self) -> None:
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.kind = ""
         self.said: dict[int, int] = {}
         self.bases: dict[int, int] = {}  # characters of the answer's text before each part
         self.refused: dict[int, int] = {}
@@ -134,7 +138,7 @@ class ResponsesStreamReader:
                     pass
                 else:
                     if not self._finished and not self._failed:
-                        self._piece(told.output_index, told.content_index, told.delta, events)
+                        self._piece(told.output_index, told.content_index, told.delta, told.item_id, events)
                     continue
             if body := payload(raw):
                 self._read(body, events)
@@ -163,14 +167,14 @@ class ResponsesStreamReader:
         kind = told.type
         if kind == "response.output_text.delta":
             if type(told.delta) is str:
-                item = self._piece(told.output_index, told.content_index, told.delta, events)
+                item = self._piece(told.output_index, told.content_index, told.delta, told.item_id, events)
                 if told.logprobs:
                     self._logged(item, told.content_index, told.logprobs, events)
             return
         self._take(told, kind, events)
 
-    def _piece(self, number: int, place: int, delta: str, events: list[Event]) -> _Item:
-        item = self._items.get(number) or self._item(number)
+    def _piece(self, number: int, place: int, delta: str, id: Any, events: list[Event]) -> _Item:
+        item = self._items.get(number) or self._item(number, id, "message")
         if delta:
             before = item.said.get(place)
             if before is None:
@@ -181,11 +185,27 @@ class ResponsesStreamReader:
             events.append(TextDelta(0, delta))
         return item
 
-    def _item(self, number: int) -> _Item:
+    def _item(self, number: int, id: Any = "", kind: Any = "") -> _Item:
         item = self._items.get(number)
         if item is None:
-            item = self._items[number] = _Item()
+            item = self._items[number] = _Item(text_or_empty(id))
+        item.kind = item.kind or text_or_empty(kind)
         return item
+
+    def _same(self, number: int, value: Json) -> _Item | None:
+        """What the stream told of an item that the response holds at its end; servers that leave items out count them anew.
+
+        None for one that was told under another number, without an id to know it by."""
+        id, kind = text_or_empty(value.get("id")), value.get("type")
+        at = self._items.get(number)
+        if at is not None and (not id or not at.id or at.id == id) and at.kind in ("", kind):
+            return at
+        for item in self._items.values():
+            if id and item.id == id:
+                return item
+        if any(item.kind == kind and not (id and item.id) for item in self._items.values()):
+            return None
+        return self._item(max(self._items, default=-1) + 1 if at is not None else number, id, kind)
 
     def _open(self, item: _Item, place: int) -> int:
         item.bases[place] = self._chars
@@ -202,13 +222,15 @@ class ResponsesStreamReader:
             self._lifecycle(told.response, kind, events)
             return
         number = told.output_index
+        if number not in self._items and told.item_id:
+            self._item(number, told.item_id)
         match kind:
             case "response.output_item.added":
                 if type(told.item) is dict:
-                    self._begun(self._item(number), told.item, events)
+                    self._begun(self._item(number, told.item.get("id"), told.item.get("type")), told.item, events)
             case "response.output_item.done":
                 if type(told.item) is dict:
-                    self._done(self._item(number), told.item, number, events)
+                    self._done(self._item(number, told.item.get("id"), told.item.get("type")), told.item, events)
             case "response.output_text.done":
                 item = self._item(number)
                 self._text(item, told.content_index, text_or_empty(told.text), events)
@@ -236,7 +258,7 @@ class ResponsesStreamReader:
                 self._thought(self._item(number).raw, told.content_index, text_or_empty(told.delta), True, events)
 
     def _lifecycle(self, response: Json, kind: str, events: list[Event]) -> None:
-        if not self._started:
+        if not self._started and not self._items:
             self._started = True
             events.append(
                 Started(
@@ -252,7 +274,8 @@ class ResponsesStreamReader:
         if kind not in ("response.completed", "response.incomplete"):
             return
         for number, item in enumerate(listed(response.get("output"))):
-            self._done(self._item(number), item, number, events)
+            if (known := self._same(number, item)) is not None:
+                self._done(known, item, events)
         usage = read_usage(response.get("usage"))
         self._finished = True
         told = {"status": kind.partition(".")[2], **response}
@@ -274,7 +297,7 @@ class ResponsesStreamReader:
             name = text_or_empty(value.get("name"))
             events.append(ToolCallStarted(0, item.call, text_or_empty(value.get("call_id")), name))
 
-    def _done(self, item: _Item, value: Json, number: int, events: list[Event]) -> None:
+    def _done(self, item: _Item, value: Json, events: list[Event]) -> None:
         """A whole item: tells what its pieces have not told."""
         if item.done:
             return
