@@ -18,6 +18,8 @@ PATHS = [
     ("POST", "/v1/models/via-gemini:streamGenerateContent?alt=sse", TURN),
     ("POST", "/v1alpha/models/via-gemini:streamGenerateContent", TURN),
     ("POST", "/v1beta/models/via-gemini:countTokens", TURN),
+    ("POST", "/v1/messages?beta=true", {"model": "via-gemini", "max_tokens": 9, **CHAT}),
+    ("POST", "/v1/messages/count_tokens", {"model": "via-gemini", **CHAT}),
     ("GET", "/v1/models", None),
     ("GET", "/v1/models/via-gemini", None),
     ("GET", "/v1beta/models", None),
@@ -69,6 +71,8 @@ def test_refuses(relay: Gateway, method: str, path: str, body: object, form: str
     )
     if googles:
         assert (error["code"], error["status"]) == (401, "UNAUTHENTICATED")
+    elif path.startswith("/v1/messages") or (path.startswith("/v1/models") and form == "x-api-key"):
+        assert (told["type"], error["type"]) == ("error", "authentication_error")
     else:
         assert (error["type"], error["code"]) == ("invalid_request_error", "invalid_api_key")
     if form:
@@ -80,4 +84,6 @@ def test_refuses(relay: Gateway, method: str, path: str, body: object, form: str
 def test_shape_of_the_list(relay: Gateway, form: str) -> None:
     """Three protocols ask for /v1/models; who asks shows in how the key is carried."""
     _, answer = ask(relay, "GET", "/v1/models", None, form, relay.key)
-    assert ("models" if form in ("x-goog-api-key", "key=") else "data") in json.loads(answer)
+    listed = json.loads(answer)
+    assert ("models" if form in ("x-goog-api-key", "key=") else "data") in listed
+    assert ("has_more" in listed) is (form == "x-api-key")
