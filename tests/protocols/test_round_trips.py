@@ -1,4 +1,4 @@
-"""What one protocol can carry comes back from it as it went in: requests as its vendors are asked, answers as callers are told."""
+"""What a protocol can carry comes back from it as it went in: requests as vendors are asked, answers as callers are told."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ from dragoman.ir import (
     ToolResult,
     Usage,
 )
+from dragoman.ir.request import Effort
 from dragoman.protocols.base import Route, Stamp
 from dragoman.protocols.known import PROTOCOLS
 
@@ -84,6 +85,7 @@ def conversations(draw: st.DrawFn) -> tuple[Message, ...]:
     return (*messages, Message("user", (Text(draw(_WORDS)),)))
 
 
+_EFFORTS: tuple[Effort, ...] = ("minimal", "low", "medium", "high")
 _TOOLS = st.sampled_from(
     [
         FunctionTool("f"),
