@@ -162,6 +162,11 @@ def response(body: dict[str, Any], output: list[dict[str, Any]], status: str = "
 
 def responses(exchange: Exchange) -> None:
     """OpenAI's side."""
+    if exchange.seen.path.endswith(("/responses/resp_background", "/responses/resp_background/cancel")):
+        status = "cancelled" if exchange.seen.method == "POST" else "completed"
+        body = {"model": "m", "input": "Hi"}
+        reply({**response(body, _output(body), status), "id": "resp_background"})(exchange)
+        return
     if exchange.seen.method == "GET":
         reply({"object": "list", "data": []})(exchange)
         return
@@ -173,6 +178,9 @@ def responses(exchange: Exchange) -> None:
     if fault is not None:
         error = {"message": fault[0], "type": "invalid_request_error", "param": fault[1], "code": None}
         reply({"error": error}, 400)(exchange)
+        return
+    if body.get("background"):
+        reply({**response(body, [], "queued"), "id": "resp_background"})(exchange)
         return
     output = _output(body)
     if not body.get("stream"):

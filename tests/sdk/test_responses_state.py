@@ -164,6 +164,18 @@ def test_what_cannot_be_asked(client: openai.OpenAI) -> None:
         assert refused.value.param == next(iter(wrong))
 
 
+def test_made_in_the_background(client: openai.OpenAI, relay: Gateway) -> None:
+    made = client.responses.create(model="via-responses", input="Hi", background=True)
+    assert (made.status, made.output) == ("queued", [])
+    with openai_client(relay, api_key=NARROW_KEY) as other, pytest.raises(openai.NotFoundError):
+        other.responses.cancel(made.id)
+    assert client.responses.cancel(made.id).status == "cancelled"
+    made = client.responses.create(model="via-responses", input="Hi", background=True)
+    assert client.responses.retrieve(made.id).output_text == HELLO
+    with pytest.raises(openai.BadRequestError):
+        client.responses.cancel(made.id)
+
+
 def test_input_items(client: openai.OpenAI) -> None:
     asked: Any = [
         {"role": "developer", "content": "Be brief."},

@@ -1,19 +1,25 @@
-"""Responses that are kept: shown again, listed by their input, deleted."""
+"""Responses that are kept: shown again, listed by their input, deleted. A vendor is asked for what it makes in the background."""
 
 from __future__ import annotations
 
 from typing import Any
 from urllib.parse import parse_qsl
 
-from dragoman.ir import BadRequest, NotFound
+from msgspec.structs import replace
+
+from dragoman.ir import BadRequest, NotFound, UpstreamCredentials, UpstreamUnreachable
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
-from dragoman.pipeline.state import fetch, input_of, owner_of, unavailable
-from dragoman.store import StoreUnavailable
+from dragoman.pipeline.state import UNFINISHED, fetch, input_of, owner_of, status_of, unavailable
+from dragoman.protocols.known import PROTOCOLS
+from dragoman.store import StoredResponse, StoreUnavailable
+from dragoman.upstream.errors import TransportError
 from dragoman.wire.json import encode
 
 Json = dict[str, Any]
+_RESPONSES = PROTOCOLS["openai-responses"]
+_MAX_ANSWER = 256 * 1024 * 1024
 _MOST_LISTED = 100
 _USUALLY_LISTED = 20
 
@@ -36,7 +42,8 @@ async def answer_kept(call: Call, caller: Caller, gateway: Gateway) -> None:
             found = await fetch(gateway.store, owner, id)
             if found is None:
                 raise not_found(id)
-            if operation == "cancel_response":
+            unfinished = status_of(found) in UNFINISHED
+            if operation == "cancel_response" and not unfinished:
                 raise BadRequest("Cannot cancel a synchronous response.", param="response_id")
             if query.get("stream", "").lower() == "true":
                 raise BadRequest(
@@ -45,8 +52,35 @@ async def answer_kept(call: Call, caller: Caller, gateway: Gateway) -> None:
                     code="unsupported_parameter",
                 )
             body = found.response
+            if unfinished:
+                body = await _of_vendor(call, gateway, found, cancel=operation == "cancel_response")
     call.status = 200
     await caller.answer(200, [(b"content-type", b"application/json"), *call.headers()], body)
+
+
+async def _of_vendor(call: Call, gateway: Gateway, found: StoredResponse, *, cancel: bool) -> bytes:
+    """What the vendor says by now of a response that it makes in the background. Raises UpstreamError."""
+    endpoint = call.snapshot.endpoints.get(found.provider)
+    if endpoint is None or _RESPONSES.name not in endpoint.protocols:
+        return found.response
+    path, method = f"/responses/{found.id}", b"GET"
+    if cancel:
+        path, method = f"{path}/cancel", b"POST"
+    credential = endpoint.next_credential()
+    request = endpoint.request(_RESPONSES.name, path, b"", method=method, credential=credential)
+    try:
+        response = await gateway.transport(endpoint).send(request)
+        body = await response.read(_MAX_ANSWER)
+    except TransportError as broken:
+        raise UpstreamUnreachable(f"The provider {found.provider!r} could not be asked for the response.") from broken
+    if response.status != 200:
+        error = _RESPONSES.read_error(response.status, response.headers, body)
+        if error.status in (401, 402, 403):  # the gateway's own key, which is no business of the caller's
+            raise UpstreamCredentials(f"The provider {found.provider!r} refused the gateway's own credential.")
+        raise error
+    if gateway.store is not None:
+        await gateway.store.put_response(replace(found, response=body))
+    return body
 
 
 def not_found(id: str) -> NotFound:

@@ -35,6 +35,8 @@ from dragoman.wire.json import decode, encode
 Json = dict[str, Any]
 # A conversation of so many turns is longer than any model's window; a longer chain is an error somewhere.
 _LONGEST_CHAIN = 2000
+# What a vendor makes in the background.
+UNFINISHED = ("queued", "in_progress")
 
 
 class _Input(Struct):
@@ -126,7 +128,7 @@ class State:
             told = _decode_told(answer)
         except msgspec.DecodeError:
             return
-        if not told.id or told.status not in ("completed", "incomplete"):
+        if not told.id or not (told.status in ("completed", "incomplete") or (step.same and told.status in UNFINISHED)):
             return
         items = own_input(call.body)
         if self._asked.references:
@@ -170,6 +172,10 @@ async def fetch(store: Store | None, owner: str, id: str) -> StoredResponse | No
         return await store.get_response(owner, id)
     except StoreUnavailable:
         raise unavailable() from None
+
+
+def status_of(found: StoredResponse) -> str:
+    return _decode_told(found.response).status
 
 
 async def chain_of(store: Store | None, owner: str, id: str) -> list[StoredResponse] | None:
