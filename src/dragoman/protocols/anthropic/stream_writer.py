@@ -1,14 +1,11 @@
 """Events as Anthropic's stream: `message_start`, then one content block after the other (`content_block_start`, its deltas,
 `content_block_stop`), `message_delta` with the reason and the counts, `message_stop`.
 
-One block is open at a time and their indexes are dense: the clients append to the block they saw begin. Everything around a
-delta is the same for the whole block, so it is encoded once.
+How a block is told is `blocks`' business; here it is decided which one an event belongs to.
 """
 
 from collections.abc import Sequence
 from typing import Any
-
-import msgspec
 
 from dragoman.ir import (
     Blocked,
@@ -35,6 +32,7 @@ from dragoman.ir import (
     UsageReported,
 )
 from dragoman.protocols.anthropic import deeds, proofs
+from dragoman.protocols.anthropic.blocks import END, Blocks, encode_text
 from dragoman.protocols.anthropic.citations import write_citation
 from dragoman.protocols.anthropic.errors import event_of
 from dragoman.protocols.anthropic.finish import write_finish
@@ -43,14 +41,10 @@ from dragoman.protocols.anthropic.usage import write_usage
 from dragoman.protocols.anthropic.write_messages import minted_id
 from dragoman.protocols.anthropic.write_response import NO_PLACE, TIERS, write_part, write_seal, write_thought
 from dragoman.protocols.base import Stamp
-from dragoman.wire.json import NotJson, decode, encode
+from dragoman.wire.json import encode
 
 Json = dict[str, Any]
-_encode_text = msgspec.json.Encoder().encode
-_END = b"}}\n\n"
 _STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
-_TEXT: Json = {"type": "text", "text": ""}
-_THINKING: Json = {"type": "thinking", "thinking": "", "signature": ""}
 
 
 class _Call:
@@ -69,23 +63,18 @@ class AnthropicStreamWriter:
 
     content_type = b"text/event-stream; charset=utf-8"
     __slots__ = (
-        "_before",
         "_begun",
-        "_block",
+        "_blocks",
         "_calls",
         "_cited",
         "_closed",
         "_finish",
         "_found",
         "_ids",
-        "_index",
-        "_kind",
-        "_pieces",
-        "_proof",
+        "_open",
         "_refused",
         "_stamp",
         "_tier",
-        "_told",
         "_usage",
         "_waiting",
         "losses",
@@ -95,15 +84,10 @@ class AnthropicStreamWriter:
         self.losses = Losses(SPELLING)
         self._stamp = stamp
         self._ids = deeds.Ids(stamp.id)
-        self._index = -1
-        self._kind = ""  # of the open block: text, thinking or tool_use; "" where none is open
-        self._before = b""  # what goes before a delta of the open block
-        self._block = -1  # the call of the open block
-        self._pieces: list[str] = []  # its arguments so far
+        self._blocks = Blocks()
+        self._open = -1  # the call of the open block
         self._calls = 0
-        self._told: set[int] = set()  # calls whose block has begun
         self._waiting: dict[int, _Call] = {}
-        self._proof: Signature | None = None  # of the open thinking block
         self._cited = False  # whether the open text block has citations: no more text may follow in it
         self._found: list[Json] = []  # blocks that wait for its end
         self._finish: Finish | None = None
@@ -117,10 +101,18 @@ class AnthropicStreamWriter:
         if self._closed:
             return b""
         out: list[bytes] = []
+        blocks = self._blocks
         for event in events:
-            if type(event) is TextDelta and self._kind == "text" and event.signature is None and not self._cited:
-                if event.text and event.index == 0 and self._finish is None:
-                    out += (self._before, _encode_text(event.text), _END)
+            if (
+                type(event) is TextDelta
+                and blocks.kind == "text"
+                and event.signature is None
+                and event.index == 0
+                and not self._cited
+                and self._finish is None
+            ):
+                if event.text:
+                    out += (blocks.before, encode_text(event.text), END)
                 continue
             self._write(event, out)
         return b"".join(out)
@@ -184,14 +176,14 @@ class AnthropicStreamWriter:
             case ToolCallDelta():
                 self._arguments(event, out)
             case PartAdded():
-                block = write_part(event.part, self._ids, self.losses, f"content.{self._index + 1}")
-                if block is not None and self._kind == "text":
+                block = write_part(event.part, self._ids, self.losses, f"content.{self._blocks.index + 1}")
+                if block is not None and self._blocks.kind == "text":
                     # Gemini tells what it found behind the text, and then which words rest on it: the text stays open for that.
                     self._found.append(block)
                     self._cited = True
                 elif block is not None:
                     self._flush(out)
-                    self._whole(block, out)
+                    self._blocks.whole(block, out)
             case CitationAdded():
                 self._citation(event.citation, out)
             case LogprobsDelta():
@@ -227,60 +219,16 @@ class AnthropicStreamWriter:
 
     # --- blocks
 
-    def _open(self, kind: str, block: Json, delta: str, out: list[bytes]) -> None:
-        """Begins a block, whose deltas are of the type and with the member that `delta` names."""
-        self._index += 1
-        self._kind = kind
-        self._cited = False
-        self._before = (
-            b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":%s:'
-            % (self._index, delta.encode())
-        )
-        self._start(block, out)
-
-    def _start(self, block: Json, out: list[bytes]) -> None:
-        out.append(
-            b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":%b}\n\n'
-            % (self._index, encode(block))
-        )
-
     def _close(self, out: list[bytes]) -> None:
-        if not self._kind:
-            return
-        if self._kind == "thinking":
-            proof = encode(proofs.write_proof(self._proof))
-            out.append(
-                b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
-                b'"delta":{"type":"signature_delta","signature":%b}}\n\n' % (self._index, proof)
-            )
-            self._proof = None
-        elif self._kind == "tool_use" and not any(self._pieces):
-            out += (self._before, b'""', _END)  # a call without arguments is told so
-        self._kind = ""
-        self._block = -1
-        out.append(b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n' % self._index)
-
-    def _whole(self, block: Json, out: list[bytes]) -> None:
-        """A block that comes at once. What a vendor's tool was asked comes as a delta, as the clients expect it."""
-        kind = block.get("type")
-        if kind == "server_tool_use":
-            asked = encode(block["input"]).decode()
-            self._open("tool_use", {**block, "input": {}}, '"input_json_delta","partial_json"', out)
-            self._pieces = [asked]
-            out += (self._before, _encode_text(asked), _END)
-            self._close(out)
-            return
-        self._index += 1
-        self._start(block, out)
-        self._kind = "whole"
-        self._close(out)
+        self._blocks.close(out)
+        self._open = -1
 
     def _flush(self, out: list[bytes]) -> None:
         """Ends the open block, and tells what waited for its end."""
         self._close(out)
         found, self._found = self._found, []
         for block in found:
-            self._whole(block, out)
+            self._blocks.whole(block, out)
         for call, held in list(self._waiting.items()):
             del self._waiting[call]
             self._tell(call, held, out)
@@ -292,81 +240,71 @@ class AnthropicStreamWriter:
         foreign = signature if signature is not None and signature.maker != "anthropic" else None
         if foreign is not None and text:
             self._flush(out)
-            self._whole(write_seal(foreign), out)
+            self._blocks.whole(write_seal(foreign), out)
         if text:
-            if self._kind != "text" or self._cited:
+            if self._blocks.kind != "text" or self._cited:
                 self._flush(out)
-                self._open("text", _TEXT, '"text_delta","text"', out)
-            out += (self._before, _encode_text(text), _END)
+                self._cited = False
+                self._blocks.text(out)
+            self._blocks.delta(text, out)
         elif foreign is not None:
             # The text that it signs is told already; behind all else the seal is known to be the text's before it.
             self._flush(out)
-            self._whole(write_seal(foreign), out)
+            self._blocks.whole(write_seal(foreign), out)
 
     def _thought(self, event: ThoughtDelta, out: list[bytes]) -> None:
         signature = event.signature
         thought = Thought(event.text, signature, event.redacted)
         if proofs.redacted_in(thought) is not None:
             self._flush(out)
-            self._whole(write_thought(thought), out)
+            self._blocks.whole(write_thought(thought), out)
             return
-        if self._kind != "thinking":
+        if self._blocks.kind != "thinking":
             if not event.text and signature is None:
                 return
             self._flush(out)
-            self._open("thinking", _THINKING, '"thinking_delta","thinking"', out)
+            self._blocks.thinking(out)
         if event.text:
-            out += (self._before, _encode_text(event.text), _END)
+            self._blocks.delta(event.text, out)
         if signature is not None:
-            self._proof = signature
+            self._blocks.proof = signature
             self._close(out)
 
     def _call(self, event: ToolCallStarted, out: list[bytes]) -> None:
         id = event.id or minted_id(f"{self._stamp.id}.{self._calls}")
         self._calls += 1
         held = _Call({"type": "tool_use", "id": id, "name": event.name, "input": {}}, event.signature)
-        if self._kind == "tool_use" and not self._is_whole():
+        if self._blocks.kind == "tool_use" and not self._blocks.is_whole():
             self._waiting[event.call] = held
             return
         self._flush(out)
         self._tell(event.call, held, out)
 
-    def _is_whole(self) -> bool:
-        try:
-            return type(decode("".join(self._pieces).encode("utf-8", "surrogatepass"))) is dict
-        except NotJson:
-            return False
-
     def _tell(self, call: int, held: _Call, out: list[bytes]) -> None:
         if held.seal is not None:
-            self._whole(write_seal(held.seal), out)
-        self._open("tool_use", held.block, '"input_json_delta","partial_json"', out)
-        self._block = call
-        self._told.add(call)
-        self._pieces = []
+            self._blocks.whole(write_seal(held.seal), out)
+        self._blocks.call(held.block, out)
+        self._open = call
         for piece in held.pieces:
-            self._piece(piece, out)
+            self._blocks.arguments(piece, out)
 
     def _arguments(self, event: ToolCallDelta, out: list[bytes]) -> None:
         if not event.arguments:
             return
-        if event.call == self._block:
-            self._piece(event.arguments, out)
+        if event.call == self._open:
+            self._blocks.arguments(event.arguments, out)
         elif event.call in self._waiting:
             self._waiting[event.call].pieces.append(event.arguments)
         else:
-            self.losses.add_path(f"content.{self._index}.input", "Arguments came for a call that was told already.")
-
-    def _piece(self, piece: str, out: list[bytes]) -> None:
-        self._pieces.append(piece)
-        out += (self._before, _encode_text(piece), _END)
+            self.losses.add_path(
+                f"content.{self._blocks.index}.input", "Arguments came for a call that was told already."
+            )
 
     def _citation(self, citation: Citation, out: list[bytes]) -> None:
-        if self._kind != "text":
-            self.losses.add_path(f"content.{self._index}.citations", "A citation came when its text was told already.")
+        if self._blocks.kind != "text":
+            self.losses.add_path(
+                f"content.{self._blocks.index}.citations", "A citation came when its text was told already."
+            )
             return
         self._cited = True
-        out.append(
-            b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
-            b'"delta":{"type":"citations_delta","citation":%b}}\n\n' % (self._index, encode(write_citation(citation)))
-        )
+        self._blocks.citation(write_citation(citation), out)
