@@ -1,5 +1,5 @@
-"""The content blocks of a stream: one is open at a time, and their indexes are dense, as the clients append to the block that they
-saw begin. Everything around a delta is the same for the whole block, so it is encoded once."""
+"""The content blocks of a stream: one is open at a time, and their indexes are dense, as clients append to the block
+they saw begin. Everything around a delta is the same for the whole block, so it is encoded once."""
 
 from typing import Any
 
