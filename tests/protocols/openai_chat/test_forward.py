@@ -236,3 +236,16 @@ def test_tap_of_counts_beside_content() -> None:
     assert tap.feed(body) + tap.end() == body
     assert tap.usage is not None
     assert tap.finished
+
+
+def test_pictures_for_a_model_that_sees_none() -> None:
+    said = b'{"model":"m","messages":[{"role":"user","content":"what is \\"image_url\\"?"},'
+    shown = (
+        said + b'{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"u"}}]}]}'
+    )
+    told = said[:-1] + b'],"metadata":{"type":"image_url"}}'
+    blind = profile_for("local", "smollm2-135m")
+    assert forward(shown, "m") == shown and forward(told, "m", blind) == told
+    with pytest.raises(BadRequest) as caught:
+        forward(shown, "m", blind)
+    assert caught.value.param == "messages[1].content[1]"

@@ -44,7 +44,7 @@ def peek(body: bytes) -> Peek:
 
 
 def forward(body: bytes, peeked: Peek, model: str, profile: Profile) -> Outgoing:
-    """Raises BadRequest for function tools that the model would ignore without a word."""
+    """Raises BadRequest for function tools that the model would ignore without a word, and for pictures that it cannot see."""
     if model != peeked.model:
         body = with_model(body, peeked.model, model)
     if b'"extra_body"' in body and profile.family != "gemini":
@@ -55,6 +55,8 @@ def forward(body: bytes, peeked: Peek, model: str, profile: Profile) -> Outgoing
         body = _system_role(body)
     if not profile.tools and (b'"tools"' in body or b'"functions"' in body):
         _refuse_tools(body, model)
+    if not profile.sees and b'"image_url"' in body:
+        _refuse_pictures(body, model)
     if peeked.stream and not peeked.include_usage:
         body = _ask_usage(body)
     return Outgoing(PATH, body, peeked.stream)
@@ -115,6 +117,21 @@ def _refuse_tools(body: bytes, model: str) -> None:
                 param=name,
                 code="unsupported_parameter",
             )
+
+
+def _refuse_pictures(body: bytes, model: str) -> None:
+    raw = members(body).get("messages")
+    messages = decode(bytes(raw)) if raw is not None else None
+    for number, message in enumerate(messages if type(messages) is list else ()):
+        content = message.get("content") if type(message) is dict else None
+        for at, part in enumerate(content if type(content) is list else ()):
+            if type(part) is dict and part.get("type") == "image_url":
+                path = f"messages[{number}].content[{at}]"
+                raise BadRequest(
+                    f"'{path}' is a picture, which the model '{model}' does not take.",
+                    param=path,
+                    code="unsupported_value",
+                )
 
 
 def _system_role(body: bytes) -> bytes:
