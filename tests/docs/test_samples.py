@@ -19,7 +19,7 @@ SAMPLES = [
 
 
 def test_there_are_samples() -> None:
-    assert len(SAMPLES) == 4
+    assert len(SAMPLES) == 8
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
