@@ -271,9 +271,10 @@ def test_tools_and_choice() -> None:
 
 
 def test_a_foreign_tool_and_its_options() -> None:
-    body, losses = write(ask(tools=(BuiltinTool("web_search", {"search_context_size": "low"}, "tools[0]"),)))
+    options = {"search_context_size": "low", "max_uses": 3}
+    body, losses = write(ask(tools=(BuiltinTool("web_search", options, "tools[0]"),)))
     assert body["tools"] == [{"googleSearch": {}}]
-    assert losses == [("tools[0].search_context_size", False)]
+    assert losses == [("tools[0].search_context_size", True), ("tools[0].max_uses", False)]
     with pytest.raises(BadRequest) as caught:
         write(ask(tools=(BuiltinTool("mcp", {"server_url": "x"}, "tools[0]"),)))
     assert caught.value.param == "tools[0]"
