@@ -66,21 +66,27 @@ class _Event(Struct, gc=False):
     context_management: Any = None
 
 
-class _Piece(Struct, gc=False):
-    type: str
+class _TextPiece(Struct, gc=False, tag_field="type", tag="text_delta"):
     text: str
 
 
-class _TextEvent(Struct, gc=False):
-    """A piece of text, as nearly all events are; what does not fit is read member by member."""
+class _JsonPiece(Struct, gc=False, tag_field="type", tag="input_json_delta"):
+    partial_json: str
 
-    type: str
+
+class _ThoughtPiece(Struct, gc=False, tag_field="type", tag="thinking_delta"):
+    thinking: str
+
+
+class _PieceEvent(Struct, gc=False, tag_field="type", tag="content_block_delta"):
+    """What nearly all events are; what does not fit is read member by member."""
+
     index: int
-    delta: _Piece
+    delta: _TextPiece | _JsonPiece | _ThoughtPiece
 
 
 _decode = msgspec.json.Decoder(_Event).decode
-_decode_text = msgspec.json.Decoder(_TextEvent).decode
+_decode_piece = msgspec.json.Decoder(_PieceEvent).decode
 _HEAD = b"event: content_block_delta\ndata: {"
 _FROM = len(_HEAD) - 1
 
@@ -121,19 +127,22 @@ class AnthropicStreamReader:
 
     def feed(self, data: bytes) -> list[Event]:
         events: list[Event] = []
+        blocks = self._blocks
         for raw in self._splitter.feed(data):
             if raw.startswith(_HEAD):
                 try:
-                    told = _decode_text(raw[_FROM:-2])
+                    told = _decode_piece(raw[_FROM:-2])
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     pass
                 else:
-                    piece = told.delta
-                    if piece.type == "text_delta" and told.type == "content_block_delta":
-                        if piece.text and told.index in self._blocks:
+                    if told.index in blocks:
+                        piece = told.delta
+                        if type(piece) is not _TextPiece:
+                            self._piece(blocks[told.index], piece, events)
+                        elif piece.text:
                             self._length += len(piece.text)
                             events.append(TextDelta(0, piece.text))
-                        continue
+                    continue
             body = payload(raw)
             if body and not self._failed and not self._stopped:
                 self._read(body, events)
@@ -228,31 +237,40 @@ class AnthropicStreamReader:
         if delta is None or held is None:
             return
         match delta.type:
-            case "text_delta":
-                if type(delta.text) is str and delta.text:
-                    self._said(delta.text, events)
-            case "input_json_delta":
-                if type(delta.partial_json) is not str or not delta.partial_json:
-                    return
-                if held.ordinal >= 0:
-                    events.append(ToolCallDelta(0, held.ordinal, delta.partial_json))
-                elif held.kind == stand_in.OBJECT:
-                    self._said(delta.partial_json, events)
-                    held.input = [""]
-                else:
-                    held.input.append(delta.partial_json)
-            case "thinking_delta":
-                if type(delta.thinking) is str and delta.thinking:
-                    events.append(ThoughtDelta(0, delta.thinking))
+            case "text_delta" if type(delta.text) is str:
+                self._said(delta.text, events)
+            case "input_json_delta" if type(delta.partial_json) is str:
+                self._piece(held, _JsonPiece(delta.partial_json), events)
+            case "thinking_delta" if type(delta.thinking) is str:
+                self._piece(held, _ThoughtPiece(delta.thinking), events)
             case "signature_delta":
                 if type(delta.signature) is str and (proof := proofs.read_proof(delta.signature)) is not None:
                     events.append(ThoughtDelta(0, "", proof))
             case "citations_delta":
                 held.citations.append(delta.citation)
 
+    def _piece(self, held: _Block, piece: _TextPiece | _JsonPiece | _ThoughtPiece, events: list[Event]) -> None:
+        match piece:
+            case _JsonPiece(partial_json=""):
+                pass
+            case _JsonPiece(partial_json=words):
+                if held.ordinal >= 0:
+                    events.append(ToolCallDelta(0, held.ordinal, words))
+                elif held.kind == stand_in.OBJECT:
+                    self._said(words, events)
+                    held.input = [""]
+                else:
+                    held.input.append(words)
+            case _ThoughtPiece(thinking=words):
+                if words:
+                    events.append(ThoughtDelta(0, words))
+            case _TextPiece(text=words):
+                self._said(words, events)
+
     def _said(self, words: str, events: list[Event]) -> None:
-        self._length += len(words)
-        events.append(TextDelta(0, words))
+        if words:
+            self._length += len(words)
+            events.append(TextDelta(0, words))
 
     def _stop(self, index: Any, events: list[Event]) -> None:
         held = self._blocks.pop(index, None) if type(index) is int else None
