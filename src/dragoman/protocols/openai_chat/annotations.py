@@ -84,7 +84,7 @@ def tell_deeds(deeds: Sequence[Deed], cited: bool, path: str, losses: Losses) ->
     """Of searches and pages read only citations have a place; it is a loss that matters where there are none."""
     for deed in deeds:
         losses.add_extras(deed.extras, "openai", _NO_PLACE)
-        if isinstance(deed, SearchResult) and deed.sources and not cited:
-            losses.add_path(path, "Sources that no words of the answer rest on have no place.")
-        elif isinstance(deed, SearchResult | FetchResult):
-            losses.add_path(path, "Of searches and pages that were read only citations have a place.", harmless=True)
+    if not cited and any(isinstance(deed, SearchResult) and deed.sources for deed in deeds):
+        losses.add_path(path, "Sources that no words of the answer rest on have no place.")
+    elif deeds:
+        losses.add_path(path, "Of searches and pages that were read only citations have a place.", harmless=True)

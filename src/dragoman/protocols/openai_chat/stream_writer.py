@@ -62,7 +62,7 @@ class _Choice:
     """One candidate's chunks: `before` and `after` go around a delta, `text` around a text."""
 
     __slots__ = (
-        "after", "annotations", "bare", "before", "calls", "custom", "deeds", "finished", "images", "sounding", "text",
+        "after", "annotations", "bare", "before", "calls", "custom", "deeds", "finished", "images", "refused", "sounding", "text",
     )  # fmt: skip
 
     def __init__(self, before: bytes, after: bytes) -> None:
@@ -74,6 +74,7 @@ class _Choice:
         self.custom: dict[int, str] = {}  # what came so far of calls that take free text
         self.images = 0
         self.sounding = False  # whether a sound has begun
+        self.refused = False  # whether the model's refusal was told in its own words
         self.finished = False
         # Citations so far. They go out together: openai's own accumulation of deltas breaks on a second list without indexes.
         self.annotations: list[Any] = []
@@ -199,6 +200,7 @@ class ChatStreamWriter:
                 if event.text:
                     self._delta(choice, {"reasoning_content": event.text}, out)
             case RefusalDelta():
+                choice.refused = True
                 self._delta(choice, {"refusal": event.text}, out)
             case ToolCallStarted():
                 self._delta(choice, self._started(event, choice), out)
@@ -319,6 +321,8 @@ class ChatStreamWriter:
                 self._delta(choice, {"refusal": block.message}, out)
             word, native = "content_filter", (block.native or block.reason)
         else:
+            if finish is not None and finish.reason == "refusal" and finish.message and not choice.refused:
+                self._delta(choice, {"refusal": finish.message}, out)
             word, native = write_finish(finish, called=bool(choice.calls))
         if word == "tool_calls" and self._legacy:
             word = "function_call"

@@ -144,7 +144,7 @@ def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losse
     if said is not None:
         message["content"] = "".join(said)
     elif not calls and refusal is None and not images and not sounds and candidate.finish is not None:
-        message["content"] = None if candidate.finish.reason == "content_filter" else ""
+        message["content"] = None if candidate.finish.reason in ("content_filter", "refusal") else ""
     if refusal is not None:
         message["refusal"] = refusal
     elif candidate.finish is not None and candidate.finish.reason == "refusal" and candidate.finish.message:
