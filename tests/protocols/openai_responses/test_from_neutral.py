@@ -377,6 +377,23 @@ def test_results_without_ids() -> None:
     assert results == {calls["f"]: "1", calls["g"]: "2"}
 
 
+def test_every_call_has_its_output_and_every_output_its_call() -> None:
+    body, losses = ask(
+        Message("user", (Text("Hi"),), "input[0]"),
+        Message("assistant", (ToolCall("a", "f"), ToolCall("b", "f")), "input[1]"),
+        Message("user", (ToolResult("b", "", "2"), ToolResult("z", "", "3"), Text("More")), "input[3]"),
+    )
+    assert body["input"][3:] == [
+        {"type": "function_call_output", "call_id": "a", "output": "No result was given."},
+        {"type": "function_call_output", "call_id": "b", "output": "2"},
+        {"role": "user", "content": [
+            {"type": "input_text", "text": "Result of z: 3"},
+            {"type": "input_text", "text": "More"},
+        ]},
+    ]  # fmt: skip
+    assert len(losses.found) == 2 and not any(loss.harmless for loss in losses.found)
+
+
 def test_thinking() -> None:
     assert ask(reasoning=Reasoning(budget=2000, include_thoughts=True))[0]["reasoning"] == {
         "effort": "medium",

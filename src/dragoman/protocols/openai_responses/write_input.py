@@ -1,8 +1,9 @@
 """Turns of the neutral language into `input` items for a vendor.
 
-OpenAI's law (recorded): every `function_call_output` names the call it answers, and a `reasoning` item must be followed by the
-item that it led to: 400 "Item 'rs_…' of type 'reasoning' was provided without its required following item." So reasoning goes
-back only where it is the vendor's own, and only before something else that the assistant said or did.
+OpenAI's law (recorded): a call must have its output, and an output its call (400 "No tool output found for function call
+call_…"); a `reasoning` item must be followed by the item that it led to: 400 "Item 'rs_…' of type 'reasoning' was provided
+without its required following item." So reasoning goes back only where it is the vendor's own, and only before something else
+that the assistant said or did.
 """
 
 import hashlib
@@ -30,6 +31,7 @@ from dragoman.ir import (
     ToolCall,
     ToolResult,
 )
+from dragoman.ir.turns import paired
 from dragoman.protocols.openai_responses.draft import OWNER
 from dragoman.protocols.openai_responses.items import write_image
 from dragoman.protocols.openai_responses.words import custom_input
@@ -47,7 +49,7 @@ def write_input(request: Request, profile: Profile, losses: Losses) -> list[Json
         if type(tool) is FunctionTool and any(extra.name == "custom" for extra in tool.extras)
     )
     scribe = _Scribe(profile, losses, custom)
-    for turn, message in enumerate(request.messages):
+    for turn, message in enumerate(paired(request.messages, losses)):
         if message.role == "assistant":
             scribe.assistant(message, turn)
         else:
