@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,39 @@ def test_input_items(client: openai.OpenAI) -> None:
     upward = client.responses.input_items.list(second.id, order="asc", limit=100)
     assert [item.id for item in upward] == [item.id for item in reversed(listed)]
     assert not upward.has_more
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "x", "", "9" * 5000])
+def test_a_limit_that_is_none(relay: Gateway, client: openai.OpenAI, limit: str) -> None:
+    made = client.responses.create(model="via-gemini", input="Hi")
+    status, _, body = relay.get(
+        f"/v1/responses/{made.id}/input_items?limit={limit}&order=asc", {"authorization": f"Bearer {relay.key}"}
+    )
+    if not limit:  # as if it were not there
+        assert status == 200
+        return
+    assert status == 400 and json.loads(body)["error"]["param"] == "limit"
+
+
+@pytest.mark.parametrize("given", [5, {"a": 1}, [7, "x", {"type": []}, {"role": "user", "content": 5}]])
+def test_a_vendor_that_takes_anything(relay: Gateway, responses_vendor: Vendor, given: Any) -> None:
+    """What is no item is not told again; the chain goes on."""
+    said = {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "A", "annotations": []}],
+    }
+    odd = {"id": f"resp_odd_{type(given).__name__}", "object": "response", "status": "completed", "model": "m"}
+    responses_vendor.will(*(reply({**odd, "id": f"{odd['id']}{n}", "output": [said, "x", 5]}) for n in range(2)))
+    assert relay.post("/v1/responses", {"model": "via-responses", "input": given})[0] == 200
+    next = {"model": "via-responses", "input": "Go on.", "previous_response_id": f"{odd['id']}0"}
+    assert relay.post("/v1/responses", next)[0] == 200
+    status, _, body = relay.get(f"/v1/responses/{odd['id']}1/input_items", {"authorization": f"Bearer {relay.key}"})
+    listed = json.loads(body)["data"]
+    assert status == 200 and listed[0]["content"] == [{"type": "input_text", "text": "Go on."}]
+    assert listed[1]["content"] == said["content"] and all(item["id"] for item in listed)
+    status, _, _ = relay.post("/v1/responses", {**next, "model": "via-gemini"})
+    assert status == (200 if not isinstance(given, list) else 400)
 
 
 def test_item_reference(client: openai.OpenAI, vendors: Relayed, relay: Gateway) -> None:

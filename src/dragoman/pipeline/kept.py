@@ -104,7 +104,7 @@ def _page(items: list[Json], query: dict[str, str]) -> Json:
     if order not in ("asc", "desc"):
         raise BadRequest("Invalid value for 'order': supported values are: 'asc' and 'desc'.", param="order")
     limit = query.get("limit", str(_USUALLY_LISTED))
-    if not limit.isdecimal() or not 1 <= int(limit) <= _MOST_LISTED:
+    if not limit.isdecimal() or len(limit) > len(str(_MOST_LISTED)) or not 1 <= int(limit) <= _MOST_LISTED:
         raise BadRequest(f"Invalid value for 'limit': expected 1 to {_MOST_LISTED}.", param="limit")
     if order == "desc":
         items = items[::-1]

@@ -85,8 +85,8 @@ class State:
             first = chain[-1]
             self._native = first.provider if _decode_input(first.items).native else None
             for link in chain:
-                self._earlier += decode(bytes(_decode_input(link.items).items))
-                self._earlier += _decode_told(link.response).output
+                self._earlier += _given(link)
+                self._earlier += _told(link)
             self._items = {item["id"]: item for item in self._earlier if isinstance(item.get("id"), str)}
         for id, path in self._asked.references:
             if id not in self._items and (response := response_of(id)) is not None:
@@ -97,8 +97,7 @@ class State:
                     raise NotFound(f"Item with id '{id}' not found.", param=path, code="item_not_found")
 
     def _take(self, found: StoredResponse) -> None:
-        given = listed_items(decode(bytes(_decode_input(found.items).items)), found.id)
-        for item in (*given, *_decode_told(found.response).output):
+        for item in (*listed_items(_given(found), found.id), *_told(found)):
             if isinstance(item.get("id"), str):
                 self._items.setdefault(item["id"], item)
 
@@ -155,6 +154,20 @@ class State:
             await self.keep(call, answer)
 
 
+def _given(kept: StoredResponse) -> list[Json]:
+    """A response's own input. A vendor that imitates OpenAI may have taken what is no list of items."""
+    value = decode(bytes(_decode_input(kept.items).items))
+    return _objects(value) if isinstance(value, list) else []
+
+
+def _told(kept: StoredResponse) -> list[Json]:
+    return _objects(_decode_told(kept.response).output)
+
+
+def _objects(items: list[Any]) -> list[Json]:
+    return [item for item in items if isinstance(item, dict)]
+
+
 def _sealed(item: Json) -> bool:
     proof = item.get("encrypted_content")
     return isinstance(proof, str) and proof.startswith("dg1.openai.")
@@ -199,9 +212,9 @@ async def input_of(store: Store | None, owner: str, id: str) -> list[Json] | Non
         return None
     found: list[Json] = []
     for link in chain:
-        found += listed_items(decode(bytes(_decode_input(link.items).items)), link.id)
+        found += listed_items(_given(link), link.id)
         if link.id != id:
-            found += _decode_told(link.response).output
+            found += listed_items(_told(link), f"{link.id}_out")
     return found
 
 

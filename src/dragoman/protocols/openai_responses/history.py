@@ -115,7 +115,7 @@ def listed_items(items: Sequence[Any], response: str) -> list[Json]:
         if not isinstance(item, dict):
             continue
         told = {"type": "message", **item}
-        told["id"] = item.get("id") or f"{_ID_PREFIXES.get(told['type'], 'item_')}{tail}_in{number}"
+        told["id"] = item.get("id") or f"{_ID_PREFIXES.get(str(told['type']), 'item_')}{tail}_in{number}"
         if told["type"] == "message":
             told.setdefault("status", "completed")
             if isinstance(told.get("content"), str):
