@@ -8,7 +8,7 @@ ARGS ?=
 DOCS_TRUE := tests/docs/test_pages.py tests/config/test_config_schema.py tests/cli/test_cli_docs.py tests/observe/test_observe_docs.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test check bench format lock clean
+.PHONY: help install install-dev serve test check conformance bench format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ check: $(VENV)/.dev ## format, lint, types, import directions, docs-are-true
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q $(DOCS_TRUE)
+
+conformance: $(VENV)/.dev ## try every feature between all protocols, and write docs/conformance.md from what passed
+	DRAGOMAN_UPDATE_CONFORMANCE=1 $(BIN)/python -m pytest -q tests/conformance
 
 bench: $(VENV)/.dev ## the benchmarks, each beside nginx in the same run; needs nginx and wrk; ARGS="--quick" for a short look
 	$(BIN)/python -m bench $(ARGS)
