@@ -131,6 +131,11 @@ def anthropic(exchange: Exchange) -> None:
     if seen.path.endswith("/count_tokens"):
         reply({"input_tokens": 31})(exchange)
         return
+    if "thread" in body:
+        _refuse(
+            exchange, "thread: this organization keeps nothing", details={"error_code": "thread_unsupported_request"}
+        )
+        return
     fault = _fault(body)
     if fault is not None:
         _refuse(exchange, fault)
@@ -195,6 +200,10 @@ def anthropic_events(*events: dict[str, Any]) -> tuple[bytes, ...]:
     return tuple(f"event: {event['type']}\ndata: {dumps(event)}\n\n".encode() for event in events)
 
 
-def _refuse(exchange: Exchange, why: str, status: int = 400, kind: str = "invalid_request_error") -> None:
-    error = {"type": "error", "error": {"type": kind, "message": why}, "request_id": "req_canned"}
-    reply(error, status, [("request-id", "req_canned")])(exchange)
+def _refuse(exchange: Exchange, why: str, **more: Any) -> None:
+    error = {
+        "type": "error",
+        "error": {"type": "invalid_request_error", "message": why, **more},
+        "request_id": "req_canned",
+    }
+    reply(error, 400, [("request-id", "req_canned")])(exchange)

@@ -70,6 +70,11 @@ def _envelope(error: DragomanError, status: int) -> Json:
     if error.param and error.param not in message:
         message = f"{error.param}: {message}"  # there is no member for it
     told: Json = {"type": "error", "error": {"type": kind, "message": message}}
+    for details in error.details:
+        if (
+            "error_code" in details
+        ):  # how Anthropic names a cause that its SDKs act on; other vendors' details have none
+            told["error"]["details"] = details
     if error.request_id is not None:
         told["request_id"] = error.request_id
     return told

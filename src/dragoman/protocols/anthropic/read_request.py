@@ -4,7 +4,7 @@ extra."""
 from collections.abc import Callable
 from typing import Any
 
-from dragoman.ir import Extra, OutputFormat, Reasoning, Request, Sampling, Text, Tool, ToolChoice
+from dragoman.ir import BadRequest, Extra, OutputFormat, Reasoning, Request, Sampling, Text, Tool, ToolChoice
 from dragoman.ir.request import Effort
 from dragoman.protocols.anthropic import fields, read_tools
 from dragoman.protocols.anthropic.read_messages import read_messages
@@ -216,6 +216,19 @@ def _service_tier(draft: _Draft, value: Any, key: str) -> None:
     draft.service_tier = "default" if word == "standard_only" else word
 
 
+def _thread(draft: _Draft, value: Any, key: str) -> None:
+    """A conversation that Anthropic keeps between turns. Refused in Anthropic's own words, which make its SDKs' tool runners
+    (anthropic 2.12.0, @anthropic-ai/sdk 1.12.0) send the whole history instead; without it a next turn would be torn off."""
+    fields.table(value, key)
+    raise BadRequest(
+        "thread: only Anthropic keeps a conversation between turns, and another vendor's model answers here. Send the whole "
+        "conversation, without `thread`.",
+        param=key,
+        code="thread_unsupported_request",
+        details=[{"error_code": "thread_unsupported_request"}],
+    )
+
+
 def _own(*, harmless: bool) -> Reader:
     """A member that only Anthropic understands."""
 
@@ -243,6 +256,7 @@ _READERS: dict[str, Reader] = {
     "output_format": _output_format,
     "metadata": _metadata,
     "service_tier": _service_tier,
+    "thread": _thread,
     # Anthropic's own, and what becomes of the answer without them: the same, or not.
     "cache_control": _own(harmless=True),
     "speed": _own(harmless=True),
