@@ -101,16 +101,20 @@ def _steps(output: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The events between a response's beginning and its end."""
     told: list[dict[str, Any]] = []
     for at, item in enumerate(output):
-        place = {"item_id": item["id"], "output_index": at}
+        place: dict[str, Any] = {"item_id": item["id"], "output_index": at}
         begun = {**item, "status": "in_progress"}
         match item["type"]:
             case "reasoning":
                 told.append({"type": "output_item.added", "output_index": at, "item": {**item, "summary": []}})
-                text = item["summary"][0]["text"]
+                part = item["summary"][0]
+                text = part["text"]
+                place["summary_index"] = 0
+                told.append({"type": "reasoning_summary_part.added", **place, "part": {**part, "text": ""}})
                 told += [
-                    {"type": "reasoning_summary_text.delta", **place, "summary_index": 0, "delta": piece}
-                    for piece in (text[:7], text[7:])
+                    {"type": "reasoning_summary_text.delta", **place, "delta": piece} for piece in (text[:7], text[7:])
                 ]
+                told.append({"type": "reasoning_summary_text.done", **place, "text": text})
+                told.append({"type": "reasoning_summary_part.done", **place, "part": part})
             case "function_call":
                 told.append({"type": "output_item.added", "output_index": at, "item": {**begun, "arguments": ""}})
                 words = item["arguments"]
