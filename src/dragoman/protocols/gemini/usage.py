@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from dragoman.ir import Usage
+from dragoman.ir import Losses, Usage
 
 _Tokens = Annotated[int, Meta(ge=0)]
 
@@ -100,12 +100,15 @@ def write_tier(tier: str) -> str | None:
     return word if word in _TIERS else None
 
 
-def write_usage(usage: Usage) -> dict[str, Any]:
+def write_usage(usage: Usage, losses: Losses) -> dict[str, Any]:
     meta: dict[str, Any] = {
         "promptTokenCount": max(0, usage.input - usage.tool_input),
         "candidatesTokenCount": max(0, usage.output - usage.reasoning),
         "totalTokenCount": usage.input + usage.output,
     }
+    if usage.cache_write:
+        why = "Gemini counts what is written to a cache as any other input."
+        losses.add_path("usageMetadata.promptTokenCount", why, harmless=True)
     if usage.cached_input:
         meta["cachedContentTokenCount"] = usage.cached_input
     if usage.reasoning:

@@ -46,7 +46,7 @@ def write_response(response: Response, stamp: Stamp, losses: Losses) -> bytes:
     if response.block is not None:
         body["promptFeedback"] = write_block(response.block)
     if response.usage is not None:
-        body["usageMetadata"] = write_usage(response.usage)
+        body["usageMetadata"] = write_usage(response.usage, losses)
         if response.service_tier is not None:
             tier = write_tier(response.service_tier)
             if tier is not None:

@@ -150,7 +150,7 @@ class StreamWriter:
         if self._block is not None:
             last["promptFeedback"] = write_block(self._block)
         if self._usage is not None:
-            last["usageMetadata"] = write_usage(self._usage)
+            last["usageMetadata"] = write_usage(self._usage, self.losses)
             tier = None if self._tier is None else write_tier(self._tier)
             if tier is not None:
                 last["usageMetadata"]["serviceTier"] = tier
