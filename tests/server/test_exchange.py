@@ -134,6 +134,18 @@ async def test_http_1_0_is_answered_and_closed(serve: Any) -> None:
     assert answer.endswith(b"ok")
 
 
+async def test_http_1_0_knows_no_chunks(serve: Any) -> None:
+    async with serve(application(start(), body(b"one", more=True), body(b"two"))) as port:
+        head, _, rest = (await talk(port, b"GET / HTTP/1.0\r\n\r\n")).partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head
+    assert rest == b"onetwo"
+
+
+async def test_a_head_that_cannot_be_told_is_no_silence(serve: Any) -> None:
+    async with serve(application(fails=True)) as port:
+        assert await talk(port, b"HEAD / HTTP/1.1\r\n\r\n") == b""
+
+
 async def test_requests_sent_ahead_are_answered_in_their_order(serve: Any) -> None:
     async def echo(scope: Any, receive: Any, send: Any) -> None:
         exchange = scope[EXCHANGE]

@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
+from dragoman.server.asgi import AsgiCaller
+from dragoman.server.exchange import EXCHANGE
 from dragoman.server.http import MAX_HEAD, CallerConnection
 
 PATIENCE = 10.0
 
 
 class Quick(CallerConnection):
-    head_seconds = 0.1
+    head_seconds = stall_seconds = 0.1
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._keep_alive_seconds = 0.1
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
@@ -161,3 +167,116 @@ async def test_whoever_leaves_ends_the_request_that_runs_and_those_behind_it(ser
             await ended.wait()
         await asyncio.sleep(0)
     assert paths == ["/a"]
+
+
+@pytest.mark.parametrize("size", [1, 40, 10_000])
+async def test_a_trailer_is_no_header_of_the_next_request(serve: Any, size: int) -> None:
+    seen = []
+
+    async def notes(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(dict(scope["headers"]))
+        await hello(scope, receive, send)
+
+    first = b"POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nx-one: 1\r\nauthorization: Bearer them\r\n\r\n"
+    data = first + b"GET /b HTTP/1.1\r\nconnection: close\r\n\r\n"
+    async with serve(notes) as port:
+        answer = await talk(port, *(data[at : at + size] for at in range(0, len(data), size)))
+    assert b"/a 1" in answer
+    assert answer.endswith(b"/b 0")
+    assert seen == [{b"transfer-encoding": b"chunked"}, {b"connection": b"close"}]
+
+
+@pytest.mark.parametrize(
+    "barren",
+    [[b"0\r\nx: ", *[b"x" * 1000] * 66], [b"0\r\n", *[b"x: y\r\n" * 170] * 66], [b"1;", *[b"x" * 1000] * 66]],
+    ids=["one", "many", "extension"],
+)
+async def test_trailers_have_a_bound_too(serve: Any, barren: list[bytes]) -> None:
+    garbled = []
+
+    async def notes(scope: Any, receive: Any, send: Any) -> None:
+        await hello(scope, receive, send)
+        garbled.append(scope[EXCHANGE].garbled)
+
+    head = b"POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n"
+    async with serve(notes) as port:
+        assert (await talk(port, head, *barren)).endswith(b"/a 1")
+    assert garbled == [True]
+
+
+@pytest.mark.parametrize("size", [1_000, 70_000, 200_000, 3_000_000])
+async def test_whoever_leaves_behind_a_long_body_is_noticed(serve: Any, size: int) -> None:
+    began = asyncio.Event()
+    ended = asyncio.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        assert len(await AsgiCaller(scope, receive, send).body(size, PATIENCE)) == size
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.set()
+
+    async with serve(waits) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /a HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % size + b"x" * size)
+        async with asyncio.timeout(PATIENCE):
+            await began.wait()
+            writer.close()
+            await ended.wait()
+
+
+async def test_very_many_offers_to_upgrade(serve: Any) -> None:
+    offer = b"GET /a HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    last = b"GET /b HTTP/1.1\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n"
+    async with serve(hello) as port:
+        answer = await talk(port, offer * 4000 + last)
+    assert answer.count(b"/a 0") == 4000
+    assert answer.endswith(b"/b 0")
+
+
+async def test_a_body_that_nobody_wants_holds_no_connection(serve: Any) -> None:
+    async def brief(scope: Any, receive: Any, send: Any) -> None:
+        assert scope[EXCHANGE].answer(200, [(b"content-length", b"2")], b"ok")
+
+    async with serve(brief, Quick) as port:
+        assert (await talk(port, b"GET /a HTTP/1.1\r\ncontent-length: 10\r\n\r\n1")).endswith(b"ok")
+
+
+async def test_a_caller_that_takes_nothing_is_let_go(serve: Any) -> None:
+    ended = asyncio.Event()
+
+    async def pours(scope: Any, receive: Any, send: Any) -> None:
+        exchange = scope[EXCHANGE]
+        exchange.start(200, [])
+        try:
+            while True:
+                exchange.write(b"x" * 100_000)
+                await exchange.drained()
+        except asyncio.CancelledError:
+            ended.set()
+
+    async with serve(pours, Quick) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1000)
+        writer.write(b"GET /a HTTP/1.1\r\n\r\n")
+        async with asyncio.timeout(PATIENCE):
+            await ended.wait()
+        writer.close()
+
+
+async def test_a_header_in_several_lines_is_one_list(serve: Any) -> None:
+    seen = {}
+
+    async def notes(scope: Any, receive: Any, send: Any) -> None:
+        seen.update(AsgiCaller(scope, receive, send).headers)
+        await hello(scope, receive, send)
+
+    lines = b"anthropic-beta: a\r\nx-api-key: one\r\nAnthropic-Beta: b\r\nx-api-key: two\r\naccept: c\r\naccept: c\r\n"
+    async with serve(notes) as port:
+        await talk(port, b"GET /a HTTP/1.1\r\nconnection: close\r\n" + lines + b"\r\n")
+    assert seen == {
+        b"connection": b"close",
+        b"anthropic-beta": b"a, b",
+        b"x-api-key": b"one, two",
+        b"accept": b"c",
+    }

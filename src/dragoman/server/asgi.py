@@ -39,7 +39,10 @@ class AsgiCaller:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers: Headers = scope["headers"]
+        self.headers: dict[bytes, bytes] = dict(headers)
+        if len(self.headers) != len(headers):
+            self.headers = _joined(headers)
         client = scope.get("client")
         self.remote: str = client[0] if client else ""
         self.started = False
@@ -142,6 +145,17 @@ class AsgiCaller:
             self._exchange.finish()
         else:
             await self._send({"type": "http.response.body", "body": b""})
+
+
+def _joined(headers: Headers) -> dict[bytes, bytes]:
+    """What comes in several lines is one list (RFC 9110, 5.3): Go's client of Anthropic's writes a line for each beta. A name
+    that has no lists, as a key has none, is then what no one can mistake for one of the two."""
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        values = found.setdefault(name, [])
+        if value not in values:
+            values.append(value)
+    return {name: b", ".join(values) for name, values in found.items()}
 
 
 class _deadline:

@@ -39,6 +39,7 @@ class Exchange:
         "_chunked",
         "_connection",
         "_expects",
+        "_flows",
         "_news",
         "_owed",
         "_pieces",
@@ -68,7 +69,7 @@ class Exchange:
         self._size = 0
         self._news = False
         self._waiter: asyncio.Future[None] | None = None
-        self._chunked = False
+        self._flows = self._chunked = False
         self._owed = 0
 
     # The connection's side.
@@ -110,11 +111,9 @@ class Exchange:
                 raise RuntimeError("the application ended before its answer")
         except Exception:
             _log.exception("a request was not answered")
-            if self.started or self.left:
+            self.keep_alive = False
+            if not self.answer(500, [(b"content-type", b"text/plain"), (b"content-length", b"0")], b""):
                 self._connection.close()
-            else:
-                self.keep_alive = False
-                self.answer(500, [(b"content-type", b"text/plain"), (b"content-length", b"0")], b"")
         finally:
             if self.task is not None:
                 self._tasks.discard(self.task)
@@ -159,14 +158,21 @@ class Exchange:
             return
         framing = [] if self.keep_alive else [(b"connection", b"close")]
         if self.scope["method"] != "HEAD" and status not in _NO_BODY:
-            framing.append((b"transfer-encoding", b"chunked"))
-            self._chunked = True
+            self._flows = True
+            # Before 1.1 there are no chunks: the body ends with its connection.
+            if self.scope["http_version"] >= "1.1":
+                framing.append((b"transfer-encoding", b"chunked"))
+                self._chunked = True
         self._begin(status, [*headers, *framing])
 
     def write(self, data: bytes) -> None:
         """More of the body that `start` began."""
-        if data and self._chunked and not self.left:
+        if not data or self.left:
+            return
+        if self._chunked:
             self._connection.write(b"%x\r\n%b\r\n" % (len(data), data))
+        elif self._flows:
+            self._connection.write(data)
 
     def finish(self) -> None:
         """The end of the body that `start` began."""
@@ -223,7 +229,7 @@ class Exchange:
         self._begin(status, headers if self.keep_alive else [*headers, (b"connection", b"close")])
 
     def _send_body(self, body: bytes, *, more: bool) -> None:
-        if self._chunked:
+        if self._flows:
             self.write(body)
             if not more:
                 self.finish()

@@ -35,6 +35,7 @@ from dragoman.server.exchange import EXCHANGE, Exchange, head_of
 MAX_HEAD = 64 * 1024  # bytes
 _HEAD_SECONDS = 30.0
 _LINGER_SECONDS = 2.0
+_STALL_SECONDS = 300.0
 _MOST_WAITING = 8  # pipelined requests
 _HELD_BODY = 64 * 1024  # bytes of a body that nobody takes, before reading from the socket stops
 
@@ -46,9 +47,11 @@ _ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
 class CallerConnection(asyncio.Protocol):
-    """`head_seconds` is how long a request's head may take, from the connection's opening or the head's first byte."""
+    """`head_seconds` is how long a request's head may take, from the connection's opening or the head's first byte;
+    `stall_seconds` how long a caller may take so little of its answer that no more can be written."""
 
     head_seconds = _HEAD_SECONDS
+    stall_seconds = _STALL_SECONDS
 
     # The lines of uvicorn's headers (the date), made anew when it makes its list anew, which is once a second.
     _defaults: tuple[Any, bytes] = (None, b"")
@@ -69,10 +72,12 @@ class CallerConnection(asyncio.Protocol):
         self._headers: Headers = []
         self._in_head = True
         self._room = MAX_HEAD
+        self._barren = 0  # bytes since the last of a body: extensions of chunks, and trailers
         self._refused = False
         self._reading = True
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = self._due = inf
+        self._stalled: asyncio.TimerHandle | None = None
         self._head_timed = True  # whether what is waited for is a head's end
         self._running: Exchange | None = None  # being served
         self._latest: Exchange | None = None  # being read
@@ -110,9 +115,13 @@ class CallerConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         if self.choked is None:
             self.choked = self.loop.create_future()
+            self._stalled = self.loop.call_later(self.stall_seconds, self._transport.abort)
 
     def resume_writing(self) -> None:
         choked, self.choked = self.choked, None
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
         if choked is not None and not choked.done():
             choked.set_result(None)
 
@@ -123,9 +132,13 @@ class CallerConnection(asyncio.Protocol):
                 self._receive_long(data, room)
                 return
             self._room = room - len(data)
+        else:
+            self._barren += len(data)
         if self._refused:
             return
         self._feed(data)
+        if self._barren > MAX_HEAD and not self._in_head and not self._refused:
+            self._garbage()  # the parser keeps an unfinished trailer
         if self._in_head and not self._head_timed and self._room < MAX_HEAD:
             self._head_timed = True
             self._wait_until(self.loop.time() + self.head_seconds)
@@ -146,28 +159,34 @@ class CallerConnection(asyncio.Protocol):
         else:
             self.data_received(data[room:])
 
-    def _feed(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade as offer:
-            self._decline(data[offer.args[0] :])
-        except HttpParserError:
-            self._garbage()
+    def _feed(self, data: bytes | memoryview) -> None:
+        while True:
+            try:
+                self._parser.feed_data(data)
+            except HttpParserUpgrade as offer:
+                data = memoryview(data)[offer.args[0] :]
+                if self._decline() and data:
+                    continue
+            except HttpParserError:
+                self._garbage()
+            return
 
-    def _decline(self, rest: bytes) -> None:
+    def _decline(self) -> bool:
+        """Reads the head again without its offer. Whether it is a request."""
         method: bytes = self._parser.get_method()
         if method == b"CONNECT":
             self._garbage()
-            return
-        head = b"%b %b HTTP/1.1\r\n" % (method, self._url)
+            return False
+        head = b"%b %b HTTP/%b\r\n" % (method, self._url, self._parser.get_http_version().encode())
         for name, value in self._headers:
-            if name not in (b"connection", b"upgrade", b"http2-settings"):
+            if name == b"connection":
+                head += b"connection: close\r\n" if b"close" in value.lower() else b""
+            elif name not in (b"upgrade", b"http2-settings"):
                 head += name + b": " + value + b"\r\n"
         self._url, self._headers = b"", []
         self._parser = HttpRequestParser(self)
         self._feed(head + b"\r\n")
-        if rest and not self._refused:
-            self._feed(rest)
+        return not self._refused
 
     # The parser's side.
 
@@ -175,7 +194,8 @@ class CallerConnection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        if self._in_head:  # a trailer is no header, of this request or of the next
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         parser = self._parser
@@ -205,6 +225,7 @@ class CallerConnection(asyncio.Protocol):
         )
         exchange.scope[EXCHANGE] = exchange
         self._in_head = self._head_timed = False
+        self._barren = 0
         self._due = inf
         self._url, self._headers = b"", []
         self._latest = exchange
@@ -216,6 +237,7 @@ class CallerConnection(asyncio.Protocol):
             self._serve(exchange)
 
     def on_body(self, body: bytes) -> None:
+        self._barren = 0
         exchange = self._latest
         if exchange is not None and not exchange.complete and exchange.feed(body) > _HELD_BODY:
             self._pause_reading()
@@ -229,6 +251,8 @@ class CallerConnection(asyncio.Protocol):
         if exchange is not None:
             exchange.whole = True
             exchange.wake()
+        if not self._reading and len(self._waiting) <= _MOST_WAITING:
+            self.read_on()  # else nobody would see the caller leave
 
     # The exchange's side.
 
@@ -262,7 +286,7 @@ class CallerConnection(asyncio.Protocol):
         self.read_on()
         if self._waiting:
             self._serve(self._waiting.popleft())
-        elif self._in_head and self._room == MAX_HEAD:
+        elif not self._in_head or self._room == MAX_HEAD:  # the rest of a body that nobody wants has no longer either
             self._wait_until(self.loop.time() + self._keep_alive_seconds)
 
     def _serve(self, exchange: Exchange) -> None:
@@ -297,8 +321,8 @@ class CallerConnection(asyncio.Protocol):
             self._wait_until(due)
             return
         self._due = inf
-        if self._refused or self._room == MAX_HEAD:
-            self._transport.close()  # nothing was asked, or nobody listens any more
+        if self._refused or not self._in_head or self._room == MAX_HEAD:
+            self._transport.close()  # nothing was asked, nobody listens, or what comes is of no use
         else:
             self._refuse(RequestTimeout(f"The request's headers did not arrive within {self.head_seconds:g} seconds."))
 
