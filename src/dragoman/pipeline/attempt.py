@@ -114,13 +114,15 @@ def _write(call: Call, step: Step) -> Outgoing:
     profile = profile_for(step.named, step.target.model)
     if step.same:
         body = call.body if call.state is None else call.state.body(call.body, step)
-        return step.protocol.forward(body, call.peek, call.route, step.target.model, profile)
-    assert call.request is not None
-    losses = Losses(call.protocol.spelling)
-    request = carrying.pack(call, step, profile, losses) if call.carries else call.request
-    outgoing = step.protocol.write_request(request, step.target.model, profile, losses)
-    call.losses = losses.found
-    if call.strict and (serious := losses.serious):
+        outgoing = step.protocol.forward(body, call.peek, call.route, step.target.model, profile)
+        call.losses = [*outgoing.losses]
+    else:
+        assert call.request is not None
+        losses = Losses(call.protocol.spelling)
+        request = carrying.pack(call, step, profile, losses) if call.carries else call.request
+        outgoing = step.protocol.write_request(request, step.target.model, profile, losses)
+        call.losses = losses.found
+    if call.strict and (serious := [loss for loss in call.losses if not loss.harmless]):
         listed = "; ".join(f"{loss.path}: {loss.why}" for loss in serious)
         raise BadRequest(
             f"x-dragoman-strict is set and {step.target} cannot carry: {listed}", code="losses", param=serious[0].path

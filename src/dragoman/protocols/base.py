@@ -14,7 +14,7 @@ from typing import Protocol as Interface
 from msgspec import Struct
 
 from dragoman.catalog.profile import Profile
-from dragoman.ir import DragomanError, Event, Losses, Request, Response, Spelling, UpstreamRefused, Usage
+from dragoman.ir import DragomanError, Event, Loss, Losses, Request, Response, Spelling, UpstreamRefused, Usage
 
 Operation = Literal[
     "generate",
@@ -51,11 +51,13 @@ class Peek(Struct, frozen=True, gc=False):
 
 
 class Outgoing(Struct, frozen=True, gc=False):
-    """A call ready for a vendor: `path` (with query) goes behind the provider's base URL."""
+    """A call ready for a vendor: `path` (with query) goes behind the provider's base URL. `losses` are those of a body that was
+    forwarded; a written one's are told beside it."""
 
     path: str
     body: bytes
     stream: bool
+    losses: tuple[Loss, ...] = ()
 
 
 class Stamp(Struct, frozen=True, gc=False):

@@ -120,6 +120,43 @@ def test_thinking_stops_where_the_last_step_was_anothers() -> None:
     assert json.loads(body)["thinking"] == thinking
 
 
+THINK = {"type": "enabled", "budget_tokens": 2000}
+
+
+@pytest.mark.parametrize(
+    ("content", "last", "thinking", "goes_without"),
+    [
+        ([CALL], RESULT, THINK, True),
+        ([TEXT, CALL], [*RESULT, TEXT], THINK, True),
+        ([THINKING, CALL], RESULT, THINK, False),
+        ([CALL], "Go on", THINK, False),
+        ([TEXT], "Go on", THINK, False),
+        ([CALL], RESULT, {"type": "adaptive"}, False),
+        ([CALL], [{"type": 7}], THINK, False),
+        ([7], RESULT, THINK, False),
+    ],
+)
+def test_a_turn_that_another_vendor_began(content: Any, last: Any, thinking: Any, goes_without: bool) -> None:
+    body = conversation(*content, last=last, thinking=thinking)
+    out = PROTOCOL.forward(body, PROTOCOL.peek(body, ROUTE), ROUTE, "m", profile_for("anthropic", "m"))
+    if not goes_without:
+        assert (out.body, out.losses) == (body, ())
+        return
+    assert json.loads(out.body) == {**json.loads(body), "thinking": {"type": "disabled"}}
+    assert [loss.path for loss in out.losses] == ["thinking.budget_tokens"]
+
+
+def test_a_turn_that_claude_began_goes_on_thinking() -> None:
+    asked = json.loads(conversation(THINKING, CALL, last=RESULT, thinking=THINK))
+    again = {**CALL, "id": "u"}
+    asked["messages"] += [
+        {"role": "assistant", "content": [again]},
+        {"role": "user", "content": [{**RESULT[0], "tool_use_id": "u"}]},
+    ]
+    body = json.dumps(asked).encode()
+    assert forwarded(body, "m")[1] == body
+
+
 def test_words_that_only_look_like_our_marks_stay() -> None:
     body = conversation({"type": "text", "text": '"dg1.x'}, last='say "dg1.none"')
     assert forwarded(body, "m")[1] == body

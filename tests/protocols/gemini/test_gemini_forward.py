@@ -1,6 +1,7 @@
 """Gemini on both sides: bytes go on untouched, and are watched."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -144,3 +145,51 @@ def test_the_model_inside_a_count_is_the_paths(key: str) -> None:
         ).body
         == same
     )
+
+
+ASKED = {"role": "user", "parts": [{"text": "Weather?"}]}
+CALL = {"functionCall": {"name": "f", "args": {"town": "Oslo"}}}
+SIGNED = {**CALL, "thoughtSignature": "R0VN"}
+RESULT = {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"output": "rain"}}}]}
+SKIP = "skip_thought_signature_validator"
+
+
+@pytest.mark.parametrize(
+    ("contents", "lacking"),
+    [
+        ([ASKED, {"role": "model", "parts": [CALL, CALL]}, RESULT], [(1, 0)]),
+        (
+            [
+                ASKED,
+                {"role": "model", "parts": [{"text": "I see"}, CALL]},
+                RESULT,
+                {"role": "model", "parts": [SIGNED, CALL]},
+                RESULT,
+                {"role": "model", "parts": [CALL]},
+                RESULT,
+            ],
+            [(1, 1), (5, 0)],
+        ),
+        ([ASKED, {"role": "model", "parts": [SIGNED, CALL]}, RESULT], []),
+        ([ASKED, {"role": "model", "parts": [SIGNED]}, {"role": "model", "parts": [CALL]}, RESULT], []),
+        ([ASKED, {"role": "model", "parts": [{"function_call": {}, "thought_signature": "R0VN"}]}, RESULT], []),
+        ([ASKED, {"role": "model", "parts": [CALL]}, RESULT, ASKED], []),
+        ([ASKED, {"role": "model", "parts": [{**CALL, "thoughtSignature": 7}]}, RESULT], []),
+        ([ASKED, {"role": "model", "parts": 7}, RESULT], []),
+    ],
+)
+def test_calls_that_gemini_did_not_make(contents: list[Any], lacking: list[tuple[int, int]]) -> None:
+    route = Route("generate", "gemini-3-pro-preview")
+    body = json.dumps({"contents": contents, "tools": [{"googleSearch": {}}], "x": 1.50}).encode()
+
+    def forwarded(model: str) -> Outgoing:
+        return PROTOCOL.forward(body, PROTOCOL.peek(body, route), route, model, profile_for("gemini", model))
+
+    out = forwarded("gemini-3-pro-preview")
+    wanted = json.loads(json.dumps(contents))
+    for turn, number in lacking:
+        wanted[turn]["parts"][number]["thoughtSignature"] = SKIP
+    assert json.loads(out.body) == {"contents": wanted, "tools": [{"googleSearch": {}}], "x": 1.5}
+    assert [loss.path for loss in out.losses] == [f"contents[{turn}].parts[{number}]" for turn, number in lacking]
+    assert lacking or out.body == body
+    assert forwarded("gemini-2.5-flash").body == body

@@ -2,7 +2,8 @@
 
 - the model's name, where the vendor calls it otherwise;
 - what another vendor made in an earlier turn and Anthropic would refuse the whole request for: thoughts, signatures and finds
-  that bear our own mark (`proofs`).
+  that bear our own mark (`proofs`);
+- a thinking budget, where the turn so far is another vendor's (`unthought`).
 
 A body is parsed for a mend only when a search of its bytes finds the mark.
 """
@@ -17,6 +18,7 @@ from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest
 from dragoman.protocols.anthropic import proofs
 from dragoman.protocols.anthropic.deeds import MINTED
+from dragoman.protocols.anthropic.unthought import without_thinking
 from dragoman.protocols.anthropic.write_request import COUNT_PATH, PATH
 from dragoman.protocols.base import Outgoing, Peek, Route
 from dragoman.wire.json import decode, encode, names_twice
@@ -64,7 +66,8 @@ def forward(body: bytes, peeked: Peek, route: Route, model: str, profile: Profil
         body = _with_model(body, peeked.model, model)
     if _MARKS[0] in body or _MARKS[1] in body:
         body = _without_foreign(body, profile)
-    return Outgoing(COUNT_PATH if route.operation == "count_tokens" else PATH, body, peeked.stream)
+    body, losses = without_thinking(body)
+    return Outgoing(COUNT_PATH if route.operation == "count_tokens" else PATH, body, peeked.stream, losses)
 
 
 def _refused(message: str) -> BadRequest:

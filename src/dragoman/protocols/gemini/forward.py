@@ -6,6 +6,7 @@ Mended, in bodies where they occur and nowhere else:
   function declaration, without them and with a built-in tool's name that tool.
 - The model's name inside `generateContentRequest` (countTokens), where the vendor calls it otherwise.
 - `imageSize` in lower case (`"2k"`) becomes upper case.
+- Another vendor's calls in the current turn, which have no signature, where the model wants one (`unsigned`).
 """
 
 from typing import Any
@@ -13,11 +14,13 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from dragoman.ir import BadRequest, BuiltinTool, Extra, FunctionTool, UpstreamBroken, Usage
+from dragoman.catalog.profile import Profile
+from dragoman.ir import BadRequest, BuiltinTool, Extra, FunctionTool, Loss, UpstreamBroken, Usage
 from dragoman.protocols.base import Outgoing, Peek, Route
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.read_response import answer_in
 from dragoman.protocols.gemini.read_tools import ALIASES, read_openai_shape
+from dragoman.protocols.gemini.unsigned import signed
 from dragoman.protocols.gemini.usage import Counts, usage_of_counts
 from dragoman.protocols.gemini.usage import read_usage as read_counts
 from dragoman.protocols.gemini.write_request import image_config, path_of
@@ -60,17 +63,20 @@ def peek(body: bytes, route: Route) -> Peek:
     return Peek(route.model, bool(route.stream))
 
 
-def forward(body: bytes, route: Route, model: str) -> Outgoing:
+def forward(body: bytes, route: Route, model: str, profile: Profile) -> Outgoing:
     if _is_suspect(body):
         body = _mended(body)
     stream = bool(route.stream)
+    losses: tuple[Loss, ...] = ()
     if route.operation == "count_tokens":
         if b"enerateContentRequest" in body or b"generate_content_request" in body:
             body = _with_model(body, model)
         path = path_of(model, stream=False).removesuffix("generateContent") + "countTokens"
     else:
         path = path_of(model, stream, route.array)
-    return Outgoing(path, body, stream)
+        if profile.thinking == "level":
+            body, losses = signed(body)
+    return Outgoing(path, body, stream, losses)
 
 
 def _with_model(body: bytes, model: str) -> bytes:

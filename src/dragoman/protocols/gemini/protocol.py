@@ -76,7 +76,7 @@ class Gemini:
         return errors.read_error(status, headers, body)
 
     def forward(self, body: bytes, peek: Peek, route: Route, model: str, profile: Profile) -> Outgoing:
-        return forward.forward(body, route, model)
+        return forward.forward(body, route, model, profile)
 
     def read_usage(self, body: bytes) -> Usage | None:
         return forward.read_usage(body)
