@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import re
@@ -19,7 +21,7 @@ import pytest
 from e2e.gateway import Gateway, provider, running, wait_until, with_local_model
 from e2e.processes import of_session, workers
 from e2e.sockets import Caller, calling
-from e2e.vendor import Vendor, hang, openai_events, reply, serving, stream
+from e2e.vendor import Exchange, Vendor, hang, openai_events, reply, serving, stream
 
 CHAT = "/v1/chat/completions"
 ANSWER = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}]}
@@ -118,6 +120,37 @@ def test_a_second_stop_hurries(tmp_path: Path, vendor: Vendor) -> None:
         assert gateway.process.wait(10) == 0
         assert time.monotonic() - began < 5
         caller.leave()
+
+
+def test_callers_that_never_pause_are_sent_away_between_two_requests(tmp_path: Path, vendor: Vendor) -> None:
+    with running(tmp_path, config=config(vendor, "drain_timeout: 60s")) as gateway:
+        wrong: list[Any] = []
+
+        def takes_its_time(exchange: Exchange) -> None:
+            time.sleep(0.05)  # there is no moment in which nothing is asked
+            reply(ANSWER)(exchange)
+
+        def ask_on_and_on() -> None:
+            # The connection's end.
+            with calling(gateway) as caller, contextlib.suppress(OSError, http.client.HTTPException):
+                while True:
+                    caller.post(CHAT, body(streams=False))
+                    answer = caller.answer()
+                    if answer.status != 200:
+                        wrong.append(answer.status)
+                    if answer.headers.get("connection") == "close":
+                        return
+
+        vendor.usual = takes_its_time
+        callers = [threading.Thread(target=ask_on_and_on, daemon=True) for _ in range(6)]
+        for caller in callers:
+            caller.start()
+        vendor.wait_for_request(30)
+        gateway.signal(signal.SIGTERM)
+        assert gateway.process.wait(15) == 0
+        for caller in callers:
+            caller.join(5)
+        assert not wrong
 
 
 def test_an_idle_gateway_stops_at_once(tmp_path: Path, vendor: Vendor) -> None:

@@ -152,8 +152,9 @@ class Worker:
         self._drain.set()
 
     async def _drain_requests(self) -> None:
-        """First the readiness probe fails, while connections are still taken: whoever balances load needs time to see it.
-        Then no more connections are taken, and at the end of `drain_timeout` what is still open is told so and ended."""
+        """First the readiness probe fails, while connections are still taken if anything is being answered: whoever balances
+        load needs time to see it. Then no more connections are taken and those that are open end with their answer, and at
+        the end of `drain_timeout` what is still open is told so and ended."""
         gateway = self._gateway
         gateway.draining = True
         active = self._server.server_state.tasks
@@ -164,6 +165,9 @@ class Worker:
             await asyncio.sleep(0.02)
         for server in self._server.servers:
             server.close()
+        # Whoever asks on and on over an open connection would keep us for the whole of `drain_timeout`.
+        for connection in list(self._server.server_state.connections):
+            connection.shutdown()
         while active and not self._hurry and time.monotonic() - began < limit:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         gateway.closing = True
