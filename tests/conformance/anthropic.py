@@ -31,6 +31,7 @@ _FIELDS = {
     "stop": "stop_sequences",
     "user": "metadata.user_id",
     "effort": "output_config.effort",
+    "budget": "thinking.budget_tokens",
     "unknown": "x_unknown",
 }
 _BUILT_IN = {
@@ -91,6 +92,9 @@ class Anthropic:
                     put(body, _FIELDS[key], value)
                     if key == "effort":
                         body.setdefault("thinking", {"type": "adaptive"})
+                    if key == "budget":
+                        body["thinking"]["type"] = "enabled"
+                        body["max_tokens"] = 5000
                     places[key] = _FIELDS[key]
                 case _:
                     raise NoWords(key)
@@ -154,6 +158,10 @@ class Anthropic:
                     parts.append(("thought", ""))
                 case "tool_use":
                     parts.append(("call", block["id"], block["name"], block["input"]))
+                case "server_tool_use" if block["name"] == "code_execution":
+                    parts.append(("ran", block["input"]["code"]))
+                case "code_execution_tool_result":
+                    parts.append(("gave", block["content"]["stdout"]))
                 case "server_tool_use":
                     queries.append(block["input"]["query"])
         usage = answer["usage"]
@@ -169,6 +177,7 @@ class Anthropic:
                 "cached": cached,
                 "reasoning": (usage.get("output_tokens_details") or {}).get("thinking_tokens", 0),
             },
+            "written": usage.get("cache_creation_input_tokens") or 0,
             "citations": citations,
             "queries": queries,
             "explained": (answer.get("stop_details") or {}).get("explanation"),
@@ -217,8 +226,8 @@ class Anthropic:
             raise NoWords("several answers, or probabilities")
         usage = said.get("usage") or {"in": 12, "out": 7, "cached": 0, "reasoning": 0}
         counts: dict[str, Any] = {
-            "input_tokens": usage["in"] - usage["cached"],
-            "cache_creation_input_tokens": 0,
+            "input_tokens": usage["in"] - usage["cached"] - said.get("written", 0),
+            "cache_creation_input_tokens": said.get("written", 0),
             "cache_read_input_tokens": usage["cached"],
             "output_tokens": usage["out"],
         }
@@ -363,6 +372,18 @@ def _blocks(said: Said) -> list[dict[str, Any]]:
                 blocks += _texts(part[1], said.get("citations") or ())
             case "call":
                 blocks.append(_write(part))
+            case "ran":
+                use = {"id": "srvtoolu_ran", "name": "code_execution", "input": {"code": part[1]}}
+                blocks.append({"type": "server_tool_use", **use})
+            case "gave":
+                ran = {
+                    "type": "code_execution_result",
+                    "stdout": part[1],
+                    "stderr": "",
+                    "return_code": 0,
+                    "content": [],
+                }
+                blocks.append({"type": "code_execution_tool_result", "tool_use_id": "srvtoolu_ran", "content": ran})
             case "image":
                 raise NoWords("a picture")
     return blocks

@@ -32,6 +32,7 @@ _FIELDS = {
     "n": "generationConfig.candidateCount",
     "logprobs": "generationConfig.logprobs",
     "effort": "generationConfig.thinkingConfig.thinkingLevel",
+    "budget": "generationConfig.thinkingConfig.thinkingBudget",
     "thoughts": "generationConfig.thinkingConfig.includeThoughts",
     "tier": "serviceTier",
     "safety": "safetySettings",
@@ -213,6 +214,8 @@ class Gemini:
     def say(self, said: Said, model: str, stream: bool) -> Answer:
         if said.get("input_tokens"):
             return reply({"totalTokens": said["input_tokens"]})
+        if "written" in said:
+            raise NoWords("tokens written to a cache")
         usage = said.get("usage") or {"in": 12, "out": 7, "cached": 0, "reasoning": 0}
         counts: dict[str, Any] = {
             "promptTokenCount": usage["in"],
@@ -275,6 +278,10 @@ def _write(part: tuple[Any, ...]) -> dict[str, Any]:
             return {"inlineData": {"mimeType": _MEDIA[kind], "data": part[1]}}
         case "image-url" | "pdf-url":
             return {"fileData": {"mimeType": _URLS[kind], "fileUri": part[1]}}
+        case "ran":
+            return {"executableCode": {"language": "PYTHON", "code": part[1]}}
+        case "gave":
+            return {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": part[1]}}
         case "call":
             return {"functionCall": {"id": part[1], "name": part[2], "args": part[3]}}
         case "result":
@@ -339,6 +346,10 @@ def _read(part: dict[str, Any]) -> tuple[Any, ...]:
     if "functionCall" in part:
         call = part["functionCall"]
         return ("call", call.get("id", ""), call["name"], call.get("args", {}))
+    if "executableCode" in part:
+        return ("ran", part["executableCode"]["code"])
+    if "codeExecutionResult" in part:
+        return ("gave", part["codeExecutionResult"]["output"])
     return ("thought" if part.get("thought") else "text", part["text"])
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from itertools import count
 from threading import Event
 from typing import Any, NamedTuple
 
 from conformance.anthropic import Anthropic
-from conformance.features import MODELS, Feature
 from conformance.gemini import Gemini
 from conformance.neutral import Asked, Dialect, NoWords, Said
 from conformance.openai_chat import OpenAIChat
 from conformance.openai_responses import OpenAIResponses
 from conformance.outcomes import CARRIED, EMULATED, HINT, LOST, NATIVE, REFUSED
+from conformance.table import MODELS, Feature
 from e2e.gateway import Gateway
-from e2e.vendor import Answer, Vendor
+from e2e.strict import SKIP
+from e2e.vendor import Answer, Exchange, Vendor
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect for dialect in (Gemini(), OpenAIChat(), OpenAIResponses(), Anthropic())
@@ -77,6 +79,8 @@ def has_words(feature: Feature, caller: str, vendor: str, stream: bool) -> bool:
     expected = feature.expected(caller, vendor, stream)
     if expected is None or (stream and feature.kind in ("count", "error")) or (not stream and feature.kind == "broken"):
         return False
+    if feature.kind == "continued" and caller != "openai-responses":
+        return False
     try:
         if feature.kind == "count":
             DIALECTS[caller].count(feature.wish, "m")
@@ -119,6 +123,10 @@ class Case:
                 return self._count()
             case "kept" | "dropped":
                 return self._signature()
+            case "renamed":
+                return self._renamed()
+            case "continued":
+                return self._continued()
             case _:
                 return self._exchange()
 
@@ -184,7 +192,7 @@ class Case:
                 continue
             if key in self.feature.carries and expected.word in (LOST, HINT):
                 assert seen.get(key) != wish[key], f"{key} arrived"
-            else:
+            elif expected.word != EMULATED or not expected.sees:
                 assert seen.get(key) == wish[key], key
         for key, value in expected.sees.items():
             assert seen.get(key) == value, key
@@ -284,6 +292,46 @@ class Case:
         assert seen.body == asked.content
         return NATIVE
 
+    def _renamed(self) -> str:
+        """The vendor's name for a function is one that it takes; the caller gets its own back."""
+        name = self.feature.wish["tools"][0]["name"]
+        names: list[str] = []
+
+        def answer(exchange: Exchange) -> None:
+            names.append(self.target.see(exchange.seen)["tools"][0]["name"])
+            said = {**self.feature.said, "parts": [("call", "call_9", names[-1], {"town": "Paris"})]}
+            self.target.say(said, self.model, self.stream)(exchange)
+
+        self.vendor.will(answer)
+        asked = self.caller.ask(self.feature.wish, self.model, self.stream)
+        got = self.post(asked)
+        assert got.status == 200, got.content.decode()
+        heard = self.caller.heard(self.caller.hear(got.content, self.stream))
+        assert [part[2:] for part in heard["parts"]] == [(name, {"town": "Paris"})]
+        assert got.losses == []
+        if self.caller is self.target:
+            assert self.vendor.last.body == asked.content
+            return NATIVE
+        assert re.fullmatch("[A-Za-z_][A-Za-z0-9_-]{0,63}", names[0])
+        return EMULATED
+
+    def _continued(self) -> str:
+        """`previous_response_id` in the place of the history."""
+        first = self.caller.ask(self.feature.wish, self.model, self.stream)
+        first.body["store"] = True
+        answer = self.caller.hear(self._answered(first, self.feature.said).content, self.stream)
+        more = [("user", [("text", "And?")])]
+        second = self.caller.ask({**self.feature.wish, "turns": more}, self.model, self.stream)
+        second.body["previous_response_id"] = answer["id"]
+        got = self._answered(second, self.feature.said)
+        assert got.losses == []
+        if self.caller is self.target:
+            assert self.vendor.last.body == second.content
+            return NATIVE
+        said = [("model", self.feature.said["parts"])]
+        assert self.target.see(self.vendor.last)["turns"] == [*self.feature.wish["turns"], *said, *more]
+        return EMULATED
+
     def _signature(self) -> str:
         """The second turn holds what the vendor signed the first with, in the vendor's own place."""
         number = next(_numbers)
@@ -304,6 +352,10 @@ class Case:
             given = self.caller.ask({"turns": result}, self.model, self.stream).body[key]
             second.body[key] = [*self.caller.again(asked, answer), *given]
         got = self._answered(second, {"parts": [("text", "18.")], "finish": "stop"})
+        if self.expected.word == LOST:
+            assert self.target.see(self.vendor.last)["signatures"] == [SKIP]
+            self._lost(second, got)
+            return LOST
         assert got.losses == []
         if self.caller is self.target:
             assert self.vendor.last.body == second.content

@@ -34,6 +34,7 @@ _FIELDS = {
     "n": "n",
     "logprobs": "top_logprobs",
     "effort": "reasoning_effort",
+    "budget": "extra_body.google.thinking_config.thinking_budget",
     "thoughts": "extra_body.google.thinking_config.include_thoughts",
     "safety": "extra_body.google.safety_settings",
     "cached": "extra_body.google.cached_content",
@@ -87,6 +88,8 @@ class OpenAIChat:
                     form = {"name": "answer", "schema": value, "strict": True}
                     body["response_format"] = {"type": "json_schema", "json_schema": form}
                     places[key] = "response_format"
+                case "speaker":
+                    places[key] = "messages[0].name"
                 case "cache_control":
                     places[key] = "messages[0].content[0].cache_control"
                 case _ if key in _FIELDS:
@@ -100,6 +103,8 @@ class OpenAIChat:
                     raise NoWords(key)
         for role, parts in wish["turns"]:
             messages += _messages(role, parts, "cache_control" in wish)
+        if "speaker" in wish:
+            messages[0]["name"] = wish["speaker"]
         return Asked("/v1/chat/completions", body, places)
 
     def count(self, wish: Wish, model: str) -> Asked:
@@ -160,6 +165,7 @@ class OpenAIChat:
                 "cached": (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0),
                 "reasoning": (usage.get("completion_tokens_details") or {}).get("reasoning_tokens", 0),
             },
+            "written": (usage.get("prompt_tokens_details") or {}).get("cache_write_tokens", 0),
             "logprobs": [
                 (token["token"], token["logprob"]) for token in (choice.get("logprobs") or {}).get("content") or ()
             ],
@@ -197,6 +203,7 @@ class OpenAIChat:
             allowed = choice["allowed_tools"]
             names = [tool["function"]["name"] for tool in allowed["tools"]]
             wish["choice"] = ("must" if allowed["mode"] == "required" else "may", *names)
+        wish["speaker"] = body["messages"][0].get("name")
         _see_messages(body["messages"], wish)
         return wish
 
@@ -382,7 +389,10 @@ def _usage(said: Said) -> dict[str, Any]:
         "prompt_tokens": usage["in"],
         "completion_tokens": usage["out"],
         "total_tokens": usage["in"] + usage["out"],
-        "prompt_tokens_details": {"cached_tokens": usage["cached"]},
+        "prompt_tokens_details": {
+            "cached_tokens": usage["cached"],
+            **({"cache_write_tokens": said["written"]} if "written" in said else {}),
+        },
         "completion_tokens_details": {"reasoning_tokens": usage["reasoning"]},
     }
 
@@ -400,6 +410,8 @@ def _message(said: Said, index: int) -> dict[str, Any]:
             case "image":
                 url = {"url": f"data:image/png;base64,{part[1]}"}
                 message.setdefault("images", []).append({"type": "image_url", "image_url": url})
+            case "ran" | "gave":
+                raise NoWords(part[0])
             case "call":
                 call = {"name": part[2], "arguments": dumps(part[3])}
                 message.setdefault("tool_calls", []).append({"id": part[1], "type": "function", "function": call})

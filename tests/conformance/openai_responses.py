@@ -146,6 +146,9 @@ class OpenAIResponses:
                     parts.append(("image", item["result"]))
                 case "web_search_call":
                     queries.append(item["action"]["query"])
+                case "code_interpreter_call":
+                    parts.append(("ran", item["code"]))
+                    parts += [("gave", log["logs"]) for log in item["outputs"] or ()]
                 case kind:
                     raise AssertionError(kind)
         reason = (answer.get("incomplete_details") or {}).get("reason")
@@ -161,6 +164,7 @@ class OpenAIResponses:
                 "cached": usage["input_tokens_details"]["cached_tokens"],
                 "reasoning": usage["output_tokens_details"]["reasoning_tokens"],
             },
+            "written": usage["input_tokens_details"].get("cache_write_tokens", 0),
             "citations": citations,
             "logprobs": logprobs,
             "queries": queries,
@@ -224,7 +228,10 @@ class OpenAIResponses:
         usage = said.get("usage") or {"in": 12, "out": 7, "cached": 0, "reasoning": 0}
         whole["usage"] = {
             "input_tokens": usage["in"],
-            "input_tokens_details": {"cached_tokens": usage["cached"]},
+            "input_tokens_details": {
+                "cached_tokens": usage["cached"],
+                **({"cache_write_tokens": said["written"]} if "written" in said else {}),
+            },
             "output_tokens": usage["out"],
             "output_tokens_details": {"reasoning_tokens": usage["reasoning"]},
             "total_tokens": usage["in"] + usage["out"],
@@ -376,6 +383,11 @@ def _output(said: Said) -> list[dict[str, Any]]:
             case "call":
                 call = {"call_id": part[1], "name": part[2], "arguments": dumps(part[3]), "status": "completed"}
                 output.append({"id": f"fc_{part[1]}", "type": "function_call", **call})
+            case "ran":
+                code = {"code": part[1], "container_id": "cntr_1", "outputs": [], "status": "completed"}
+                output.append({"id": "ci_1", "type": "code_interpreter_call", **code})
+            case "gave":
+                output[-1]["outputs"].append({"type": "logs", "logs": part[1]})
             case "image":
                 output.append({"id": "ig_1", "type": "image_generation_call", "status": "completed", "result": part[1]})
             case "refusal":
@@ -466,6 +478,8 @@ def _check_deltas(events: list[Any], output: list[Any]) -> None:
                     whole[at, kind] = whole.get((at, kind), "") + part.get("text", part.get("refusal"))
             case "function_call":
                 whole[at, "function_call_arguments"] = item["arguments"]
+            case "code_interpreter_call":
+                whole[at, "code_interpreter_call_code"] = item["code"]
             case "reasoning":
                 whole[at, "reasoning_summary_text"] = "".join(part["text"] for part in item["summary"])
                 whole[at, "reasoning_text"] = "".join(part["text"] for part in item.get("content") or ())

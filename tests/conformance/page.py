@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from conformance.features import FEATURES, GROUPS, MODELS, PROTOCOLS, Feature
+from conformance.features import FEATURES, GROUPS
 from conformance.outcomes import CARRIED, EMULATED, HINT, LOST, NATIVE, REFUSED, WORDS
+from conformance.table import MODELS, PROTOCOLS, Feature
 
 DOCS = Path(__file__).parents[2] / "docs"
 # (feature's name, caller, vendor, stream) -> the outcome that was proved.

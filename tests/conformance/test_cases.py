@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.features import FEATURES, PROTOCOLS, Feature
+from conformance.features import FEATURES
 from conformance.judge import Case, has_words
 from conformance.page import Results
+from conformance.table import PROTOCOLS, Feature
 from e2e.gateway import Gateway
 from e2e.vendor import Vendor
 
