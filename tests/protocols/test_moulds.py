@@ -120,6 +120,15 @@ def test_the_same_events(
     assert quick == slow
 
 
+@pytest.mark.parametrize("end", [b"data: [DONE]", b'data:{"error":{"message":"no"}}'])
+@pytest.mark.parametrize("size", [100_000, 1])
+def test_nothing_is_read_behind_the_end(end: bytes, size: int) -> None:
+    told = b"".join(b"data: " + json.dumps(chat(text, 0, "")).encode() + b"\n\n" for text in "abc")
+    late = b"data: " + json.dumps(chat("late", 0, "")).encode() + b"\n\n"
+    found = events_of(ChatStreamReader(), told + end + b"\n\n" + late, size)
+    assert [event.text for event in found if isinstance(event, TextDelta)] == ["a", "b", "c"]
+
+
 def test_a_mould_is_used() -> None:
     reader = ChatStreamReader()
     data = b"".join(b"data: " + json.dumps(chat(f"word {n}", 0, "")).encode() + b"\n\n" for n in range(5))

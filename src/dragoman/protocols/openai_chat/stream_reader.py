@@ -145,9 +145,9 @@ class ChatStreamReader:
                         self._take(chunk, events)
                         if self._tries:
                             self._learn(raw, chunk)
-                before, start, after, end, index = self._mould
             elif body := payload(raw):
                 self._read(body, events)
+            before, start, after, end, index = self._mould
         return events
 
     def end(self) -> list[Event]:
