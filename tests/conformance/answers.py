@@ -27,7 +27,7 @@ BUILT_IN = [
         "服务商运行代码",
         "code",
         True,
-        outcomes={CHAT: refused(*no("code execution", "代码执行"))},
+        outcomes={CHAT: refused(*no("code execution", "代码执行")), (CHAT, CHAT): None},
     ),
     setting(
         "fetch",
@@ -35,7 +35,7 @@ BUILT_IN = [
         "服务商读取网页",
         "fetch",
         True,
-        outcomes=dict.fromkeys((CHAT, RESPONSES), refused(*no("reading of pages", "网页读取"))),
+        outcomes={**dict.fromkeys((CHAT, RESPONSES), refused(*no("reading of pages", "网页读取"))), (CHAT, CHAT): None},
     ),
 ]
 
@@ -112,6 +112,14 @@ ANSWERS = [
         "服务商运行的代码与输出",
         wish(code=True),
         said={"parts": [("ran", "print(6 * 7)"), ("gave", "42\n"), ("text", "It is 42.")], "finish": "stop"},
+        outcomes={
+            (CHAT, vendor): emulated(
+                "As text between fences.",
+                "以围栏中的文本给出。",
+                hears={"parts": [("text", "\n```python\nprint(6 * 7)\n```\n\n```output\n42\n```\nIt is 42.")]},
+            )
+            for vendor in (GEMINI, RESPONSES, ANTHROPIC)
+        },
     ),
     Feature(
         "refusal",

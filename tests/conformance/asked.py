@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from conformance.neutral import MP4, PDF, PDF_URL, PICTURE_URL, PNG, WAV
 from conformance.outcomes import CARRIED, Expected, emulated, hint, lost, refused
 from conformance.table import (
@@ -116,6 +118,19 @@ CONVERSATION = [
 _DEGREES = ("result", "1", "get_weather", {"t": 18})
 _NOON = ("result", "2", "get_time", "noon")
 _BOTH = (("call", "1", "get_weather", {"town": "Paris"}), ("call", "2", "get_time", {"town": "Oslo"}))
+_NONE = ("1", "get_weather")
+_NEVER = ("text", "Never mind.")
+
+
+def _without_result(*parts: Any) -> Expected:
+    """`None` among the parts: what follows is a turn of its own."""
+    at = parts.index(None) if None in parts else len(parts)
+    turns = [("user", list(some)) for some in (parts[:at], parts[at + 1 :]) if some]
+    told = answered(_DEGREES)["turns"]
+    sees = {"turns": [*told[:2], *turns, *told[3:]]}
+    return lost("The model is told that there was none.", "告知模型没有结果。", sees=sees)
+
+
 TOOLS = [
     Feature("tools", "functions declared", "声明函数", wish(tools=[WEATHER, TIME]), ("tools",)),
     Feature(
@@ -200,7 +215,11 @@ TOOLS = [
         "没有结果的调用",
         answered(("text", "Never mind.")),
         ("turns",),
-        outcomes=dict.fromkeys(PROTOCOLS, lost("The model is told that there was none.", "告知模型没有结果。")),
+        outcomes={
+            **dict.fromkeys((CHAT, RESPONSES), _without_result(("result", *_NONE, "No result was given."), _NEVER)),
+            ANTHROPIC: _without_result(("error", *_NONE, "No result was given."), _NEVER),
+            GEMINI: _without_result(("error", *_NONE, "No result was given."), None, _NEVER),
+        },
     ),
     Feature(
         "orphan-result",
@@ -208,7 +227,22 @@ TOOLS = [
         "没有调用的结果",
         {"turns": [*TURNS, ("model", [("text", "Hi!")]), ("user", [_DEGREES])], "tools": [WEATHER, TIME]},
         ("turns",),
-        outcomes=dict.fromkeys(PROTOCOLS, lost("It goes as text.", "以文本发送。")),
+        outcomes={
+            (caller, vendor): lost(
+                "It goes as text.",
+                "以文本发送。",
+                sees={
+                    "turns": [
+                        *TURNS,
+                        ("model", [("text", "Hi!")]),
+                        # Only Gemini's results name their function.
+                        ("user", [("text", f'Result of {"get_weather" if caller == GEMINI else "1"}: {{"t":18}}')]),
+                    ]
+                },
+            )
+            for caller in PROTOCOLS
+            for vendor in PROTOCOLS
+        },
     ),
     Feature(
         "result-error",
@@ -239,8 +273,7 @@ TOOLS = [
                     "turns": [
                         *TURNS,
                         ("model", [("call", "1", "get_weather", {"town": "Paris"})]),
-                        ("user", [("result", "1", "get_weather", "A map.")]),
-                        ("user", [("image", PNG)]),
+                        ("user", [("result", "1", "get_weather", "A map."), ("image", PNG)]),
                         ("model", [("text", "18.")]),
                         ("user", [("text", "And?")]),
                     ]

@@ -78,6 +78,11 @@ class OpenAIChat:
                 case "search":
                     body["web_search_options"] = {}
                     places[key] = "web_search_options"
+                case "code" | "fetch":
+                    # A function with this name and nothing else is the vendor's own tool.
+                    alias = {"code": "code_execution", "fetch": "url_context"}[key]
+                    body["tools"] = [{"type": "function", "function": {"name": alias}}]
+                    places[key] = "tools[0]"
                 case "choice":
                     body["tool_choice"] = _choice(value)
                     places[key] = "tool_choice"
@@ -343,7 +348,9 @@ def _see_messages(messages: Any, wish: Wish) -> None:
                     turns.append(("user", []))
                 turns[-1][1].append(("result", *calls.answered(message["tool_call_id"]), value_of(words)))
             case _:
-                turns.append(("user", [_read(part) for part in parts]))
+                if not turns or turns[-1][0] != "user":
+                    turns.append(("user", []))
+                turns[-1][1].extend(_read(part) for part in parts)
     if systems:
         wish["system"] = "\n\n".join(systems)
     wish["turns"] = [(role, joined(parts)) for role, parts in turns]
