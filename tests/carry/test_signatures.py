@@ -296,6 +296,25 @@ async def test_a_shelf_that_does_not_answer_is_asked_again() -> None:
     assert signatures.of("team", "a") is None
 
 
+async def test_ids_that_nobody_was_given_are_not_looked_up() -> None:
+    """Callers may write what they like for an id, and what is known of each is held in memory."""
+    shelf = Shelf()
+    signatures = Signatures(shelf)
+    await signatures.fetch("team", ["x" * 100_000, "a b", "a"])
+    assert shelf.asked == [["a"]]
+
+
+async def test_what_is_kept_while_the_shelf_is_asked_is_not_forgotten() -> None:
+    class Slow(Shelf):
+        async def get_signatures(self, owner: str, calls: Sequence[str]) -> dict[str, bytes] | None:
+            await signatures.keep("team", {"a": KEPT})
+            return {}
+
+    signatures = Signatures(Slow())
+    await signatures.fetch("team", ["a"])
+    assert signatures.of("team", "a") == KEPT
+
+
 async def test_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dragoman.carry.signatures._MOST", 3)
     signatures = Signatures()

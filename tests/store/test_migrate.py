@@ -78,6 +78,12 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
         migrate(location_of("sqlite", tmp_path / "none"))
 
 
+def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "dragoman.db.lock").mkdir()
+    with pytest.raises(StoreRefused, match="cannot be brought to this version's shape"):
+        migrate(location_of("sqlite", tmp_path))
+
+
 def test_a_server_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreRefused, match="speaks to no PostgreSQL server"):
         location_of("postgresql://user:secret@host/db", tmp_path)

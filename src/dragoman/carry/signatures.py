@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
+from dragoman.carry.ids import legal
 from dragoman.ir import Signature, Thought
 
 _MOST_BYTES = 16 * 1024 * 1024
@@ -76,13 +77,15 @@ class Signatures:
         """Brings into memory what the shelf has of `calls`."""
         if self._shelf is None:
             return
-        unknown = [call for call in calls if (owner, call) not in self._held]
+        # What a caller may write has no bound; all that it was given fits.
+        unknown = [call for call in calls if (owner, call) not in self._held and legal(call) == call]
         if not unknown:
             return
         found = await self._shelf.get_signatures(owner, unknown)
         if found is not None:
             for call in unknown:
-                self._hold(owner, call, found.get(call, b""))
+                if (owner, call) not in self._held:  # kept in the meantime
+                    self._hold(owner, call, found.get(call, b""))
 
     async def keep(self, owner: str, calls: Mapping[str, Kept | None]) -> None:
         """Once this returns, every worker can have it. None for a call that has nothing."""

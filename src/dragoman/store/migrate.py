@@ -18,14 +18,14 @@ _SCRIPTS = Path(__file__).with_name("migrations")
 def migrate(location: Location) -> None:
     """Makes the file where there is none. Raises StoreRefused, also for a database that a later version has changed."""
     location.make()
-    with open(location.path.with_name(location.path.name + ".lock"), "a", opener=_private) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several may start at once
-        try:
+    try:
+        with open(location.path.with_name(location.path.name + ".lock"), "a", opener=_private) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # several may start at once
             if revision_of(location) == NEWEST:
                 return  # what the migrating needs takes half a second to import
             _upgrade(location)
-        except sqlite3.DatabaseError as error:
-            raise _refused(location, str(error)) from None
+    except (sqlite3.DatabaseError, OSError) as error:
+        raise _refused(location, str(error)) from None
 
 
 def revision_of(location: Location) -> str | None:
