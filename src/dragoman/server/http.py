@@ -194,8 +194,7 @@ class CallerConnection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_head:  # a trailer is no header, of this request or of the next
-            self._headers.append((name.lower(), value))
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         parser = self._parser
@@ -247,6 +246,8 @@ class CallerConnection(asyncio.Protocol):
             return
         self._in_head = True
         self._room = MAX_HEAD
+        if self._headers:  # trailers, which are no headers of the next request
+            self._headers = []
         exchange = self._latest
         if exchange is not None:
             exchange.whole = True
