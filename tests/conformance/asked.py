@@ -13,6 +13,7 @@ from conformance.table import (
     OSLO,
     PARIS,
     PROTOCOLS,
+    REASONING,
     RESPONSES,
     RICH,
     TEXT,
@@ -291,6 +292,15 @@ TOOLS = [
         ("choice",),
     ),
     Feature(
+        "choice-thinking",
+        "tool choice: any, while the model thinks through a budget",
+        "工具选择:任一(模型按预算思考时)",
+        wish(tools=[WEATHER], choice="any", effort="low"),
+        ("choice",),
+        models={**REASONING, ANTHROPIC: "claude-sonnet-4-5"},
+        outcomes={ANTHROPIC: lost("Claude cannot be forced to call meanwhile.", "此时无法强制 Claude 调用。")},
+    ),
+    Feature(
         "choice-must",
         "tool choice: must be one of several",
         "工具选择:必须是几个之一",
@@ -373,6 +383,19 @@ FORMS = [
         "schema",
         TOWN,
         said={"parts": [("text", '{"town": "Oslo"}')], "finish": "stop"},
+    ),
+    setting(
+        "stood-in",
+        "JSON Schema, for models that cannot be held to one",
+        "JSON Schema(不受其约束的模型)",
+        "schema",
+        TOWN,
+        models={ANTHROPIC: "claude-3-7-sonnet-latest"},
+        kind="stood-in",
+        outcomes={
+            **dict.fromkeys((GEMINI, CHAT, RESPONSES, (ANTHROPIC, ANTHROPIC))),
+            ANTHROPIC: emulated("A forced call stands in for it.", "以强制调用代替。"),
+        },
     ),
     setting(
         "drawn",

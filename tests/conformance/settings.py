@@ -55,6 +55,19 @@ SAMPLING = [
             ),
         },
     ),
+    setting(
+        "cold",
+        "temperature, for models that take none",
+        "温度(不接受它的模型)",
+        "temperature",
+        0.5,
+        models={**REASONING, ANTHROPIC: "claude-opus-4-7"},
+        outcomes={
+            GEMINI: None,
+            **dict.fromkeys(PROTOCOLS[1:], lost("The model's sampling is fixed.", "该模型的采样是固定的。")),
+            **{(name, name): None for name in PROTOCOLS},
+        },
+    ),
     setting("top_p", "`top_p`", "`top_p`", "top_p", 0.5),
     setting("top_k", "`top_k`", "`top_k`", "top_k", 7, outcomes=dict.fromkeys((CHAT, RESPONSES), _HAS_NO_TOP_K)),
     setting(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from conformance.features import FEATURES
-from conformance.judge import Case, has_words
+from conformance.judge import has_words
 from conformance.page import Results
 from conformance.table import PROTOCOLS, Feature
+from conformance.trials import Trial
 from e2e.gateway import Gateway
 from e2e.vendor import Vendor
 
@@ -31,5 +32,5 @@ def test_feature(
     stream: bool,
 ) -> None:
     gateway, vendors = stage
-    case = Case(gateway, vendors[vendor], feature, caller, vendor, stream)
+    case = Trial(gateway, vendors[vendor], feature, caller, vendor, stream)
     results[feature.name, caller, vendor, stream] = case.prove()
