@@ -118,12 +118,19 @@ def test_requests(caller: str, vendor: str, request: Request) -> None:
 
 
 def known(body: Any) -> Any:
-    """The body without what each protocol has to be asked for and others never say: calls are not strict unless one says so."""
+    """The body without what each protocol has to be asked for and others never say: calls are not strict unless one says so,
+    and how closely a picture is looked at is the vendor's choice."""
     kept = {name: value for name, value in body.items() if name not in ("include", "store", "stream_options", "model")}
     for tool in kept.get("tools", ()):
         for holder in (tool, tool.get("function", {})):
             if holder.get("strict") is False:
                 del holder["strict"]
+    for turn in (*kept.get("messages", ()), *kept.get("input", ())):
+        content = turn.get("content")
+        for part in content if isinstance(content, list) else ():
+            for holder in (part, part.get("image_url")):
+                if isinstance(holder, dict) and holder.get("detail") == "auto":
+                    del holder["detail"]
     return kept
 
 
