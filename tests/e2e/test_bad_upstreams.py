@@ -280,6 +280,7 @@ FAULTS: dict[str, tuple[Any, int, str]] = {
     "huge head": (raw(b"HTTP/1.1 200 OK\r\nx: " + b"x" * 200_000 + b"\r\n\r\n"), 502, "upstream_broken"),
     "web page": (reply("<html><title>It works!</title></html>", content_type="text/html"), 502, "upstream_broken"),
     "redirect": (reply("", 302, [("location", "http://127.0.0.1:9/v1")], "text/html"), 502, "upstream_broken"),
+    "no status": (raw(b"HTTP/1.1 999 Request denied\r\ncontent-length: 0\r\n\r\n"), 502, "upstream_broken"),
     "nothing": (reply(""), 502, "upstream_broken"),
     "no content": (raw(b"HTTP/1.1 204 No Content\r\n\r\n"), 502, "upstream_broken"),
     "not JSON": (reply('{"candidates": [{"con'), 502, "upstream_broken"),

@@ -139,7 +139,7 @@ async def _error_body(response: IncomingResponse) -> bytes:
 
 def _refused(call: Call, step: Step, response: IncomingResponse, body: bytes, credential: int) -> UpstreamError:
     status = response.status
-    if status < 400:
+    if not 400 <= status < 600:
         return UpstreamBroken(
             f"The provider {step.target.provider!r} answered with status {status} in place of an answer."
         )
