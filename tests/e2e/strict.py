@@ -66,7 +66,7 @@ class StrictGemini:
         declared = [tool["name"] for tool in body["tools"][0]["functionDeclarations"]]
         weather, time = self._weather, self._time
         want(sorted(declared) == sorted([weather, time]), f"Invalid function name among {declared}")
-        contents = body["contents"]
+        contents = _joined(body["contents"])
         self._check_signatures(contents)
         asked = [
             number
@@ -136,6 +136,18 @@ class StrictGemini:
             )
 
 
+def _joined(contents: list[Any]) -> list[Any]:
+    """Google takes a turn in several pieces, as its clients send back one that was streamed to them."""
+    turns: list[Any] = []
+    for content in contents:
+        parts = [part for part in content["parts"] if part != {"text": ""}]
+        if turns and turns[-1]["role"] == content["role"]:
+            turns[-1] = {**turns[-1], "parts": [*turns[-1]["parts"], *parts]}
+        else:
+            turns.append({**content, "parts": parts})
+    return turns
+
+
 def _bare(part: Any) -> Any:
     """What a signature is over: the part without it, and without the id, which clients make up."""
     bare = {name: value for name, value in part.items() if name != "thoughtSignature"}
@@ -169,7 +181,8 @@ class StrictCompatible:
         head = {"id": "c", "created": 1, "model": body["model"]}
         if body.get("stream"):
             # Google repeats the index; the ids tell the calls apart.
-            deltas = [{"tool_calls": [{**call, "index": 0}]} for call in message.get("tool_calls", ())] or [message]
+            calls = [{"tool_calls": [{**call, "index": 0}]} for call in message.get("tool_calls", ())]
+            deltas = [{"role": "assistant", **delta} for delta in calls] or [message]
             choices = [
                 *({"index": 0, "delta": delta} for delta in deltas),
                 {"index": 0, "delta": {}, "finish_reason": finish},
@@ -218,6 +231,11 @@ class StrictClaude:
 
     def __call__(self, exchange: Exchange) -> None:
         body = exchange.seen.json
+        if "thread" in body:  # a wish that the vendor keep the conversation
+            details = {"error_code": "thread_unsupported_request"}
+            error = {"type": "invalid_request_error", "message": "thread: nothing is kept here", "details": details}
+            reply({"type": "error", "error": error}, 400)(exchange)
+            return
         with self._lock:
             try:
                 content = self._answer(body)
@@ -397,7 +415,7 @@ class StrictOpenAI:
         open_calls: set[str] = set()
         steps = 0
         for number, item in enumerate(items):
-            if item["type"] == "function_call":
+            if item.get("type") == "function_call":
                 led = items[number - 1].get("id") if number else None
                 wanted = leads.get(item["call_id"])
                 want(
@@ -406,7 +424,7 @@ class StrictOpenAI:
                 )
                 steps += wanted is not None
                 open_calls.add(item["call_id"])
-            elif item["type"] == "function_call_output":
+            elif item.get("type") == "function_call_output":
                 want(item["call_id"] in open_calls, f"No tool call found for function call output {item['call_id']}.")
                 open_calls.remove(item["call_id"])
         want(not open_calls, f"No tool output found for function calls {open_calls}.")

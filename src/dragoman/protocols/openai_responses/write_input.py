@@ -54,11 +54,23 @@ def write_input(request: Request, profile: Profile, losses: Losses) -> list[Json
             scribe.assistant(message, turn)
         else:
             scribe.other(message)
+    scribe.end_answer()
     return scribe.items
 
 
 class _Scribe:
-    __slots__ = ("_custom", "_free", "_losses", "_profile", "_reasoning", "_waiting", "items")
+    __slots__ = (
+        "_custom",
+        "_free",
+        "_losses",
+        "_profile",
+        "_reasoned",
+        "_reasoning",
+        "_speaking",
+        "_start",
+        "_waiting",
+        "items",
+    )
 
     def __init__(self, profile: Profile, losses: Losses, custom: frozenset[str]) -> None:
         self._profile = profile
@@ -67,11 +79,15 @@ class _Scribe:
         self._waiting: list[tuple[str, str]] = []  # (id as written, name) of calls without a result so far
         self._free: set[str] = set()  # ids of calls that take free text
         self._reasoning: list[Json] = []  # what led to the item that is to come
+        self._reasoned: tuple[Message, int] | None = None  # where the last of it stood
+        self._speaking = False  # inside an answer, which may be several turns of the assistant's
+        self._start = 0  # of its items
         self.items: list[Json] = []
 
     # --- the user and the system
 
     def other(self, message: Message) -> None:
+        self.end_answer()
         content: list[Json] = []
         results: list[Json] = []
         for number, part in enumerate(message.parts):
@@ -145,9 +161,11 @@ class _Scribe:
     # --- the assistant
 
     def assistant(self, message: Message, turn: int) -> None:
-        self._reasoning = []
         said: list[Json] = []
-        self._waiting = []  # what has no result by now will have none
+        if not self._speaking:
+            self._speaking = True
+            self._start = len(self.items)
+            self._waiting = []  # what has no result by now will have none
         for number, part in enumerate(message.parts):
             match part:
                 case Text():
@@ -187,17 +205,22 @@ class _Scribe:
                         param=self._losses.part_path(message, number),
                     )
         self._say(said)
-        if self._reasoning:
+
+    def end_answer(self) -> None:
+        """Behind the last of the assistant's turns in a row."""
+        self._speaking = False
+        if self._reasoning and self._reasoned is not None:
             self._reasoning = []
-            why = "Reasoning that led to nothing is not sent back."
-            self._losses.add_part(message, len(message.parts) - 1, why, harmless=True)
+            self._losses.add_part(*self._reasoned, "Reasoning that led to nothing is not sent back.", harmless=True)
 
     def _say(self, said: list[Json]) -> list[Json]:
         """The assistant's words so far as an item. An empty list for those to come."""
         if said:
             words = [piece["text"] for piece in said if piece["type"] == "output_text"]
             content = "".join(words) if len(words) == len(said) else _joined(said)
-            self._put({"role": "assistant", "content": content})
+            # Streams of Gemini's end with a text of no words, which its client sends back as a turn.
+            if content or len(self.items) == self._start:
+                self._put({"role": "assistant", "content": content})
         return []
 
     def _put(self, item: Json) -> None:
@@ -223,6 +246,7 @@ class _Scribe:
         told = [{"type": "summary_text", "text": summary}] if summary else []
         item = {"type": "reasoning", "id": signature.id, "summary": told, "encrypted_content": signature.data}
         self._reasoning.append(item)
+        self._reasoned = message, number
         return True
 
     def _call(self, part: ToolCall, seed: str) -> Json:
