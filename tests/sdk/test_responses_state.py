@@ -177,6 +177,21 @@ def test_made_in_the_background(client: openai.OpenAI, relay: Gateway) -> None:
         client.responses.cancel(made.id)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [reply("<html>", content_type="text/html"), reply([]), reply("", 302, [("location", "/")]), reply("", 999)],
+)
+def test_what_a_vendor_says_in_the_background_is_no_answer(
+    client: openai.OpenAI, vendors: Relayed, answer: Any
+) -> None:
+    made = client.responses.create(model="via-responses", input="Hi", background=True)
+    vendors.responses.will(answer)
+    with pytest.raises(openai.APIStatusError) as refused:
+        client.responses.cancel(made.id)
+    assert refused.value.status_code == 502
+    assert client.responses.retrieve(made.id).output_text == HELLO
+
+
 def test_input_items(client: openai.OpenAI) -> None:
     asked: Any = [
         {"role": "developer", "content": "Be brief."},

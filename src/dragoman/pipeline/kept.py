@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 from msgspec.structs import replace
 
-from dragoman.ir import BadRequest, NotFound, UpstreamCredentials, UpstreamUnreachable
+from dragoman.ir import BadRequest, NotFound, UpstreamBroken, UpstreamCredentials, UpstreamUnreachable
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
@@ -73,14 +74,24 @@ async def _of_vendor(call: Call, gateway: Gateway, found: StoredResponse, *, can
         body = await response.read(_MAX_ANSWER)
     except TransportError as broken:
         raise UpstreamUnreachable(f"The provider {found.provider!r} could not be asked for the response.") from broken
+    told = replace(found, response=body)
+    if not 400 <= response.status < 600 and not _is_answer(response.status, told):
+        raise UpstreamBroken(f"The provider {found.provider!r} sent something other than the response.")
     if response.status != 200:
         error = _RESPONSES.read_error(response.status, response.headers, body)
         if error.status in (401, 402, 403):  # the gateway's own key, which is no business of the caller's
             raise UpstreamCredentials(f"The provider {found.provider!r} refused the gateway's own credential.")
         raise error
     if gateway.store is not None:
-        await gateway.store.put_response(replace(found, response=body))
+        await gateway.store.put_response(told)
     return body
+
+
+def _is_answer(status: int, told: StoredResponse) -> bool:
+    try:
+        return status == 200 and bool(status_of(told))
+    except msgspec.DecodeError:
+        return False
 
 
 def not_found(id: str) -> NotFound:
