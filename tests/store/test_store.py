@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 
@@ -17,6 +18,7 @@ from dragoman.store import Location, Store, StoredResponse, StoreUnavailable
 from dragoman.store.engine import engine_of
 from dragoman.store.statements import prune
 
+PATIENCE = 10.0
 NOW = int(time.time())
 ANSWER = StoredResponse("resp_1", "team", NOW, NOW + 60, "openai", "gpt-5.4", b"[1]", b"{}")
 
@@ -126,6 +128,23 @@ async def test_a_locked_database_holds_nobody_up_for_long(
     assert [line["log_level"] for line in told] == ["warning"]
     # What waited longer than its request did was written all the same.
     assert await store.get_signatures("team", ["a", "b"]) == {"a": b"3", "b": b"4"}
+
+
+async def test_a_slow_disk_is_found_well_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = threading.Event()
+    monkeypatch.setattr("dragoman.store.store._UNWELL_SECONDS", 0.001)
+    monkeypatch.setattr("dragoman.store.statements.put_signatures", lambda *_: held.wait(PATIENCE))
+    monkeypatch.setattr("dragoman.store.store._WRITE_SECONDS", 0.001)
+    assert not await store.put_signatures("team", {"a": b"1"})
+    monkeypatch.setattr("dragoman.store.store._WRITE_SECONDS", PATIENCE)
+    assert not await store.put_signatures("team", {"a": b"2"}), "it is given less time by now"
+    with capture_logs() as told:
+        held.set()
+        async with asyncio.timeout(PATIENCE):
+            while not told:
+                await asyncio.sleep(0.001)
+    assert [line["log_level"] for line in told] == ["warning"]
+    assert await store.put_signatures("team", {"a": b"3"})
 
 
 async def test_a_database_that_is_gone_fails_nobody(location: Location) -> None:

@@ -92,14 +92,19 @@ class Store:
             self._reading.dispose()
 
     async def _write(self, job: Callable[[Connection], Any]) -> bool:
-        try:
-            async with asyncio.timeout(_WRITE_SECONDS if self._well else _UNWELL_SECONDS):
-                await self._writer.submit(job)
-        except (StoreUnavailable, TimeoutError) as error:
+        began = time.monotonic()
+        done = self._writer.submit(job)
+        done.add_done_callback(lambda done: self._wrote(done, began))
+        await asyncio.wait((done,), timeout=_WRITE_SECONDS if self._well else _UNWELL_SECONDS)
+        error = done.exception() if done.done() else TimeoutError()
+        if error is not None:
             self._failed("write", error)
-            return False
-        self._works()
-        return True
+        return error is None
+
+    def _wrote(self, done: asyncio.Future[Any], began: float) -> None:
+        """Told of late ones too: in the short time that is left while all is not well, a slow disk would never be found well."""
+        if not done.cancelled() and done.exception() is None and time.monotonic() - began < _WRITE_SECONDS:
+            self._works()
 
     async def _read(self, job: Callable[[Connection], T]) -> T:
         try:
@@ -123,7 +128,7 @@ class Store:
 
         return engine_of(self._location, writing=True)
 
-    def _failed(self, what: str, error: Exception) -> StoreUnavailable:
+    def _failed(self, what: str, error: BaseException) -> StoreUnavailable:
         self.failures += 1
         words = str(error).splitlines()
         why = words[0] if words else "it took too long"
