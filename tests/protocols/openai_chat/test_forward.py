@@ -249,3 +249,39 @@ def test_pictures_for_a_model_that_sees_none() -> None:
     with pytest.raises(BadRequest) as caught:
         forward(shown, "m", blind)
     assert caught.value.param == "messages[1].content[1]"
+
+
+def test_calls_without_a_signature() -> None:
+    """Gemini 3 wants one on the first call of each step of the current turn."""
+    profile = profile_for("openai-chat", "gemini-3-pro-preview")
+
+    def called(*signatures: str | None) -> Any:
+        calls: list[Any] = [{"id": f"c{at}", "type": "function", "function": {"name": "f"}} for at in range(2)]
+        for call, signature in zip(calls, signatures, strict=False):
+            if signature is not None:
+                call["extra_content"] = {"google": {"thought_signature": signature}}
+        return {"role": "assistant", "tool_calls": calls}
+
+    user, result = {"role": "user", "content": "é"}, {"role": "tool", "tool_call_id": "c0", "content": "x"}
+    whole = {"model": "gemini-3-pro-preview", "messages": [user, called(), result, user, called("s"), result], "n": 1}
+    body = json.dumps(whole, ensure_ascii=False).encode()
+    peeked = PROTOCOL.peek(body, ROUTE)
+    outgoing = PROTOCOL.forward(body, peeked, ROUTE, "gemini-3-pro-preview", profile)
+    assert (outgoing.body, outgoing.losses) == (body, ())
+
+    body = json.dumps({**whole, "messages": [*whole["messages"], called(), result]}, ensure_ascii=False).encode()
+    outgoing = PROTOCOL.forward(body, peeked, ROUTE, "gemini-3-pro-preview", profile)
+    signed = [*whole["messages"], called("skip_thought_signature_validator"), result]
+    assert json.loads(outgoing.body) == {**whole, "messages": signed}
+    assert [loss.path for loss in outgoing.losses] == ["messages[6].tool_calls[0]"]
+    for other in ("gemini-2.5-flash", "gpt-5.4"):
+        assert PROTOCOL.forward(body, peeked, ROUTE, other, profile_for("openai-chat", other)).losses == ()
+
+
+@pytest.mark.parametrize("calls", [5, [5], [None], [{"extra_content": 5}], [{"extra_content": {"google": []}}], []])
+def test_odd_calls_are_the_vendors_to_refuse(calls: Any) -> None:
+    body = json.dumps(
+        {"model": "gemini-3-pro-preview", "messages": [{"role": "assistant", "tool_calls": calls}]}
+    ).encode()
+    profile = profile_for("openai-chat", "gemini-3-pro-preview")
+    assert PROTOCOL.forward(body, PROTOCOL.peek(body, ROUTE), ROUTE, "gemini-3-pro-preview", profile).body == body

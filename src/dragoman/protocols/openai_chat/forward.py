@@ -7,7 +7,8 @@
   - role `developer` becomes `system` where the server knows no `developer` (llama.cpp's templates, Ark);
   - `reasoning_effort: "none"` becomes `thinking: {"type": "disabled"}` for Ark;
   - a literal `extra_body` member, which OpenAI refuses as an unknown parameter, is lifted to the top, and Google's
-    `thinking_config` in it is left out where the vendor is not Google.
+    `thinking_config` in it is left out where the vendor is not Google;
+- calls of the current turn that lost their signature, where the model wants one (`unsigned`).
 
 A body is parsed for a mend only when a search of its bytes finds the word.
 """
@@ -16,9 +17,10 @@ import msgspec
 from msgspec import Struct
 
 from dragoman.catalog.profile import Profile
-from dragoman.ir import BadRequest
+from dragoman.ir import BadRequest, Loss
 from dragoman.protocols.base import Outgoing, Peek
 from dragoman.protocols.openai.body import Head, head_of, members, replace, with_model
+from dragoman.protocols.openai_chat.unsigned import signed
 from dragoman.protocols.openai_chat.write_request import PATH
 from dragoman.wire.json import decode, encode
 
@@ -59,7 +61,10 @@ def forward(body: bytes, peeked: Peek, model: str, profile: Profile) -> Outgoing
         _refuse_pictures(body, model)
     if peeked.stream and not peeked.include_usage:
         body = _ask_usage(body)
-    return Outgoing(PATH, body, peeked.stream)
+    losses: tuple[Loss, ...] = ()
+    if profile.signed_calls:
+        body, losses = signed(body)
+    return Outgoing(PATH, body, peeked.stream, losses)
 
 
 def _ask_usage(body: bytes) -> bytes:
