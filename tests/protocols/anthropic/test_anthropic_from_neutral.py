@@ -38,6 +38,8 @@ from dragoman.ir import (
     Thought,
     ThoughtDelta,
     ToolCall,
+    ToolCallDelta,
+    ToolCallStarted,
     ToolChoice,
     ToolResult,
     Usage,
@@ -454,6 +456,44 @@ def test_interleaved_thoughts_stay_in_their_order() -> None:
         ("d", None),
         ("", own),
     ]
+
+
+def test_arguments_that_come_by_turns_stay_whole() -> None:
+    """Only one block is open at a time, whatever the vendor's order."""
+    events: list[Event] = [
+        ToolCallStarted(0, 0, "a", "f"),
+        ToolCallDelta(0, 0, '{"n":'),
+        TextDelta(0, "between"),
+        ToolCallStarted(0, 1, "b", "f"),
+        ToolCallStarted(0, 2, "c", "f"),
+        ToolCallDelta(0, 1, '{"n":{"x":1}'),
+        ToolCallDelta(0, 2, '{"n":'),
+        ToolCallDelta(0, 0, "0}"),
+        ToolCallDelta(0, 1, "}"),
+        ToolCallStarted(0, 3, "d", "f"),
+        ThoughtDelta(0, "late"),
+        ToolCallDelta(0, 2, "2}"),
+        ToolCallDelta(0, 3, '{"n":3'),  # cut off
+        Finished(0, Finish("length")),
+    ]
+    writer = PROTOCOL.stream_writer(Request("m", HI), STAMP, ROUTE)
+    out = b"".join(writer.write([event]) for event in events) + writer.end()
+    reader = PROTOCOL.stream_reader()
+    names: dict[int, str] = {}
+    arguments: dict[str, str] = {}
+    order: list[str] = []
+    for event in (*reader.feed(out), *reader.end()):
+        match event:
+            case ToolCallStarted(call=call, id=id):
+                names[call] = id
+                order.append(id)
+            case ToolCallDelta(call=call, arguments=piece):
+                arguments[names[call]] = arguments.get(names[call], "") + piece
+            case TextDelta(text=text) | ThoughtDelta(text=text):
+                order.append(text)
+    assert arguments == {"a": '{"n":0}', "b": '{"n":{"x":1}}', "c": '{"n":2}', "d": '{"n":3'}
+    assert order == ["a", "between", "b", "c", "d", "late"]
+    assert not writer.losses.found
 
 
 def test_models() -> None:

@@ -80,6 +80,8 @@ class Blocks:
 
     def is_whole(self) -> bool:
         """Whether the arguments of the open call are an object, so that nothing more can belong to them."""
+        if not self.pieces or not self.pieces[-1].endswith("}"):  # asked at each piece, while something waits
+            return False
         try:
             return type(decode("".join(self.pieces).encode("utf-8", "surrogatepass"))) is dict
         except NotJson:

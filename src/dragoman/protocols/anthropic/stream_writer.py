@@ -47,17 +47,6 @@ Json = dict[str, Any]
 _STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
 
-class _Call:
-    """A call whose block waits until the one before it is whole."""
-
-    __slots__ = ("block", "pieces", "seal")
-
-    def __init__(self, block: Json, seal: Signature | None) -> None:
-        self.block = block
-        self.seal = seal
-        self.pieces: list[str] = []
-
-
 class AnthropicStreamWriter:
     """Events in, bytes out; whatever the order, the bytes joined are a valid stream."""
 
@@ -71,12 +60,12 @@ class AnthropicStreamWriter:
         "_finish",
         "_found",
         "_ids",
+        "_later",
         "_open",
         "_refused",
         "_stamp",
         "_tier",
         "_usage",
-        "_waiting",
         "losses",
     )
 
@@ -87,7 +76,7 @@ class AnthropicStreamWriter:
         self._blocks = Blocks()
         self._open = -1  # the call of the open block
         self._calls = 0
-        self._waiting: dict[int, _Call] = {}
+        self._later: list[Event] = []  # what came while a call's arguments were not whole
         self._cited = False  # whether the open text block has citations: no more text may follow in it
         self._found: list[Json] = []  # blocks that wait for its end
         self._finish: Finish | None = None
@@ -122,6 +111,7 @@ class AnthropicStreamWriter:
             return b""
         out: list[bytes] = []
         self._begin(out)
+        self._catch_up(out, last=True)
         self._flush(out)
         self._closed = True
         told: Json = {
@@ -163,6 +153,32 @@ class AnthropicStreamWriter:
                 self._extras(event)
             return
         self._begin(out)
+        self._accept(event, out)
+        if self._later:
+            self._catch_up(out)
+
+    def _accept(self, event: Event, out: list[bytes]) -> None:
+        """One block is open at a time: while a call's arguments are not whole, all else waits for them."""
+        if isinstance(event, ToolCallDelta) and event.call == self._open:
+            self._arguments(event, out)
+        elif (self._later or self._is_half_called()) and not isinstance(event, Finished):
+            self._later.append(event)
+        else:
+            self._put(event, out)
+
+    def _is_half_called(self) -> bool:
+        return self._blocks.kind == "tool_use" and not self._blocks.is_whole()
+
+    def _catch_up(self, out: list[bytes], last: bool = False) -> None:
+        """What waited, in its order; at the `last` whatever became of the calls."""
+        while self._later and (last or not self._is_half_called()):
+            first, *waited = self._later
+            self._later = []
+            self._put(first, out)
+            for event in waited:
+                self._accept(event, out)
+
+    def _put(self, event: Event, out: list[bytes]) -> None:
         match event:
             case TextDelta():
                 self._text(event.text, event.signature, out)
@@ -191,6 +207,7 @@ class AnthropicStreamWriter:
             case ExtrasAdded():
                 self._extras(event)
             case Finished():
+                self._catch_up(out, last=True)
                 self._flush(out)
                 self._finish = event.finish
 
@@ -229,10 +246,6 @@ class AnthropicStreamWriter:
         found, self._found = self._found, []
         for block in found:
             self._blocks.whole(block, out)
-        for call, held in list(self._waiting.items()):
-            del self._waiting[call]
-            self._tell(call, held, out)
-            self._close(out)
 
     # --- what goes into them
 
@@ -273,28 +286,17 @@ class AnthropicStreamWriter:
     def _call(self, event: ToolCallStarted, out: list[bytes]) -> None:
         id = event.id or minted_id(f"{self._stamp.id}.{self._calls}")
         self._calls += 1
-        held = _Call({"type": "tool_use", "id": id, "name": event.name, "input": {}}, event.signature)
-        if self._blocks.kind == "tool_use" and not self._blocks.is_whole():
-            self._waiting[event.call] = held
-            return
         self._flush(out)
-        self._tell(event.call, held, out)
-
-    def _tell(self, call: int, held: _Call, out: list[bytes]) -> None:
-        if held.seal is not None:
-            self._blocks.whole(write_seal(held.seal), out)
-        self._blocks.call(held.block, out)
-        self._open = call
-        for piece in held.pieces:
-            self._blocks.arguments(piece, out)
+        if event.signature is not None:
+            self._blocks.whole(write_seal(event.signature), out)
+        self._blocks.call({"type": "tool_use", "id": id, "name": event.name, "input": {}}, out)
+        self._open = event.call
 
     def _arguments(self, event: ToolCallDelta, out: list[bytes]) -> None:
         if not event.arguments:
             return
         if event.call == self._open:
             self._blocks.arguments(event.arguments, out)
-        elif event.call in self._waiting:
-            self._waiting[event.call].pieces.append(event.arguments)
         else:
             self.losses.add_path(
                 f"content.{self._blocks.index}.input", "Arguments came for a call that was told already."
