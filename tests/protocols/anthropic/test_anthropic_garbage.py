@@ -266,3 +266,14 @@ def test_tap_passes_all_bytes(path: Path) -> None:
         events = [*reader.feed(data), *reader.end()]
         counted = [event.usage for event in events if isinstance(event, neutral.UsageReported)]
         assert tap.usage == (counted[-1] if counted else None)
+
+
+@pytest.mark.parametrize("thread", [{"type": "create"}, {"type": "continue", "previous_message_id": "msg_1"}])
+def test_a_thread_is_refused_as_anthropic_does(thread: Any) -> None:
+    """Anthropic's tool runners then send the whole history instead."""
+    with pytest.raises(BadRequest) as caught:
+        PROTOCOL.read_request(json.dumps({**json.loads(ASKED), "thread": thread}).encode(), ROUTE)
+    status, _, body = PROTOCOL.write_error(caught.value, ROUTE)
+    error = json.loads(body)["error"]
+    assert (status, caught.value.param, error["type"]) == (400, "thread", "invalid_request_error")
+    assert error["details"] == {"error_code": "thread_unsupported_request"}

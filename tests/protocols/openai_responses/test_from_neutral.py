@@ -416,3 +416,28 @@ def test_a_callers_seal_is_not_the_vendors() -> None:
     item = {"type": "reasoning", "id": "rs_x", "summary": [], "encrypted_content": seal(OPENAI)}
     parts = back([item, {"role": "assistant", "content": "x"}])
     assert parts == (Thought("", OPENAI), Text("x"))
+
+
+def test_an_answer_in_several_turns() -> None:
+    """As Google's client for JavaScript sends back what was streamed to it: a turn for each piece."""
+    made = Signature("openai", "gAAAA", id="rs_1")
+    turns = (
+        Message("user", (Text("Hi"),)),
+        Message("assistant", (Thought("I look.", made),)),
+        Message("assistant", ()),
+        Message("assistant", (ToolCall("c1", "f", "{}"),)),
+        Message("assistant", (ToolCall("c2", "f", "{}"),)),
+        Message("assistant", (Text(""),)),
+        Message("tool", (ToolResult("c2", "f", "2"), ToolResult("c1", "f", "1"))),
+        Message("assistant", (Thought("Nothing.", made),)),
+        Message("user", (Text("So?"),)),
+    )
+    losses = Losses(PROTOCOL.spelling)
+    profile = profile_for("openai-responses", "gpt-5.4")
+    outgoing = PROTOCOL.write_request(Request("m", turns), "gpt-5.4", profile, losses)
+    items = json.loads(outgoing.body)["input"]
+    assert [item.get("type", item.get("role")) for item in items] == [
+        "user", "reasoning", "function_call", "function_call", "function_call_output", "function_call_output", "user"
+    ]  # fmt: skip
+    assert [item["call_id"] for item in items[2:6]] == ["c1", "c2", "c1", "c2"]
+    assert [loss.why for loss in losses.found] == ["Reasoning that led to nothing is not sent back."]
