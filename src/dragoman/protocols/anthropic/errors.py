@@ -71,9 +71,8 @@ def _envelope(error: DragomanError, status: int) -> Json:
         message = f"{error.param}: {message}"  # there is no member for it
     told: Json = {"type": "error", "error": {"type": kind, "message": message}}
     for details in error.details:
-        if (
-            "error_code" in details
-        ):  # how Anthropic names a cause that its SDKs act on; other vendors' details have none
+        # How Anthropic names a cause that its SDKs act on; other vendors' details have none.
+        if "error_code" in details:
             told["error"]["details"] = details
     if error.request_id is not None:
         told["request_id"] = error.request_id
