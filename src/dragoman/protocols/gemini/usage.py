@@ -6,7 +6,7 @@ the four (recorded: 55 + 51 + 89 + 56 = 251).
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, ValidationError, convert
 
 from dragoman.ir import Losses, Usage
 
@@ -65,6 +65,10 @@ def read_usage(meta: Any) -> Usage | None:
     """The counts of a `usageMetadata` object; None where there is none."""
     if not isinstance(meta, dict) or not meta:
         return None
+    try:
+        return usage_of_counts(convert(meta, Counts))
+    except ValidationError:
+        pass
     get = meta.get
     prompt = _count(get("promptTokenCount"))
     tool = _count(get("toolUsePromptTokenCount"))

@@ -60,6 +60,8 @@ class Rests:
         """The candidate's members. `texts` are its text parts by their number among the parts, a stream's all in one;
         `extras` are what of the members was kept as it came."""
         told: Object = {}
+        if not (self._cited or self._sources or self._queries or self._fetches or extras):
+            return told
         if grounding := self._grounding(texts):
             told["groundingMetadata"] = grounding
         if works := self._works():

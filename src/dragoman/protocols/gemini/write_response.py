@@ -62,6 +62,12 @@ def write_response(response: Response, stamp: Stamp, losses: Losses) -> bytes:
 
 
 def _candidate(candidate: Candidate, losses: Losses) -> Object:
+    finish = candidate.finish
+    if len(candidate.parts) == 1 and finish is not None and not (candidate.extras or candidate.citations):
+        (only,) = candidate.parts
+        if type(only) is Text and candidate.logprobs is None:  # nearly every answer
+            content: Object = {"parts": [_signed({"text": only.text}, only.signature)], "role": "model"}
+            return {"content": content, **finish_fields(finish, False, None), "index": candidate.index}
     parts: list[Object] = []
     malformed: str | None = None
     refused = False
@@ -84,7 +90,7 @@ def _candidate(candidate: Candidate, losses: Losses) -> Object:
             losses.add_path(f"candidates[{candidate.index}].content", "encrypted thoughts have no place", harmless=True)
         else:
             rests.part(part)
-    content: Object = {"parts": parts, "role": "model"} if parts else {"role": "model"}
+    content = {"parts": parts, "role": "model"} if parts else {"role": "model"}
     told: Object = {"content": content}
     if candidate.finish is not None:
         told.update(finish_fields(candidate.finish, refused, malformed))

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, ValidationError, convert
 
 from dragoman.ir import Usage
 
@@ -88,6 +88,10 @@ def read_usage(value: Any) -> Usage | None:
     """The counts of a `usage` object; None where there are none. Counts that are not whole numbers count as 0."""
     if type(value) is not dict:
         return None
+    try:
+        return usage_of_counts(convert(value, Counts))
+    except ValidationError:
+        pass
     into = value.get("prompt_tokens_details")
     out = value.get("completion_tokens_details")
     into = into if type(into) is dict else _NONE
@@ -143,4 +147,7 @@ def _count(holder: dict[str, Any], key: str) -> int:
 
 
 def _modalities(details: dict[str, Any]) -> tuple[tuple[str, int], ...]:
+    get = details.get
+    if not (get("text_tokens") or get("image_tokens") or get("audio_tokens") or get("video_tokens")):
+        return ()
     return tuple((name, count) for field, name in _MODALITIES.items() if (count := _count(details, field)))
