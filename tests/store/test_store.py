@@ -20,7 +20,9 @@ from dragoman.store.statements import prune
 
 PATIENCE = 10.0
 NOW = int(time.time())
-ANSWER = StoredResponse("resp_1", "team", NOW, NOW + 60, "openai", "gpt-5.4", b"[1]", b"{}")
+# Long enough for a run that comes to these tests late.
+LATER = NOW + 86_400
+ANSWER = StoredResponse("resp_1", "team", NOW, LATER, "openai", "gpt-5.4", b"[1]", b"{}")
 
 
 async def test_an_answer_belongs_to_the_key_that_made_it(store: Store) -> None:

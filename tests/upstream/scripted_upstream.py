@@ -90,7 +90,9 @@ class Upstream:
         for task in list(self._tasks):
             task.cancel()
         for writer in self._writers:
-            writer.transport.abort()
+            # Early releases of 3.11 have a TLS transport that has closed already stumble over this.
+            with contextlib.suppress(AttributeError):
+                writer.transport.abort()
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await asyncio.wait_for(writer.wait_closed(), 5)
         if self.failures:
