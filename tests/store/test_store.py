@@ -195,8 +195,8 @@ async def test_what_is_too_old_is_deleted(store: Store, location: Location) -> N
         assert not prune(connection, now=NOW, signatures_before=NOW - 60)
     assert len(await store.get_signatures("team", [f"c{number}" for number in range(300)]) or ()) == 300
     with engine.begin() as connection:
-        assert prune(connection, now=NOW, signatures_before=NOW + 60)
-        assert not prune(connection, now=NOW, signatures_before=NOW + 60)
+        assert prune(connection, now=NOW, signatures_before=LATER)
+        assert not prune(connection, now=NOW, signatures_before=LATER)
     engine.dispose()
     with closing(sqlite3.connect(location.path)) as connection:
         assert connection.execute("SELECT count(*) FROM signatures").fetchone() == (0,)

@@ -90,7 +90,7 @@ class Upstream:
         for task in list(self._tasks):
             task.cancel()
         for writer in self._writers:
-            # Early releases of 3.11 have a TLS transport that has closed already stumble over this.
+            # In early releases of 3.11 a TLS transport that has closed already stumbles over this.
             with contextlib.suppress(AttributeError):
                 writer.transport.abort()
             with contextlib.suppress(OSError, asyncio.CancelledError):
