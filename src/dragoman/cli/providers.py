@@ -76,7 +76,9 @@ def list_command(config: Path | None, as_json: bool) -> None:
         ],
     )
     if loaded.demo:
-        say("No vendor's key is set. Set GEMINI_API_KEY, OPENAI_API_KEY or ARK_API_KEY, or run: dragoman init")
+        say(
+            "No vendor's key is set. Set GEMINI_API_KEY, OPENAI_API_KEY, ANTHROPIC_API_KEY or ARK_API_KEY, or run: dragoman init"
+        )
 
 
 @command.command("test", short_help="Ask each provider whether it answers.")

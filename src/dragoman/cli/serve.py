@@ -100,9 +100,9 @@ async def greet(supervisor: Supervisor) -> None:
         _say(f"  Providers {vendors or 'none but the built-in model'}")
     else:
         _say(
-            "  No vendor's key is set, so the built-in model answers under every name (set GEMINI_API_KEY, OPENAI_API_KEY"
+            "  No vendor's key is set, so the built-in model answers under every name (set GEMINI_API_KEY, OPENAI_API_KEY,"
         )
-        _say("  or ARK_API_KEY, or write a dragoman.yaml with `dragoman init`).")
+        _say("  ANTHROPIC_API_KEY or ARK_API_KEY, or write a dragoman.yaml with `dragoman init`).")
     _say("")
     _say("Try it:")
     _say("")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sqlite3
 from contextlib import closing
@@ -37,6 +38,8 @@ def revision_of(location: Location) -> str | None:
 
 
 def _upgrade(location: Location) -> None:
+    # At the level `info` it tells of every plugin of its own, between the lines of a first start.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
