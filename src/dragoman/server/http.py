@@ -1,6 +1,7 @@
 """A caller's HTTP/1.1 connection, under uvicorn's server: bytes from the socket into requests, one served after the other.
 
-In place of uvicorn's own for what it lacks, and for speed (a third of its instructions a request):
+In place of uvicorn's own for what it lacks, and for speed (seven tenths of its instructions for a
+request that is answered at once, counted with cachegrind):
 
 - A caller that leaves cancels the task that serves it. ASGI tells of a caller's leaving only to those who wait in `receive`,
   which would cost every request a task of its own.
