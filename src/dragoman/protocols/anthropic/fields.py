@@ -16,6 +16,10 @@ def refuse(path: str, wanted: str, value: Any) -> BadRequest:
     return BadRequest(f"{path}: {wanted} is wanted, not {kind_of(value)}.", param=path, code="invalid_type")
 
 
+def mistyped(path: str, why: str) -> BadRequest:
+    return BadRequest(f"{path}: {why}.", param=path, code="invalid_type")
+
+
 def missing(path: str) -> BadRequest:
     return BadRequest(f"{path}: Field required.", param=path, code="missing_field")
 

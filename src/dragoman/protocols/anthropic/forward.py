@@ -8,97 +8,40 @@
 A body is parsed for a mend only when a search of its bytes finds the mark.
 """
 
-import re
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from dragoman.catalog.profile import Profile
-from dragoman.ir import BadRequest
-from dragoman.protocols.anthropic import proofs
+from dragoman.protocols.anthropic import fields, proofs
 from dragoman.protocols.anthropic.deeds import MINTED
 from dragoman.protocols.anthropic.unthought import without_thinking
 from dragoman.protocols.anthropic.write_request import COUNT_PATH, PATH
 from dragoman.protocols.base import Outgoing, Peek, Route
-from dragoman.wire.json import decode, encode, names_twice
+from dragoman.wire.body import decode_head, head_of, members, with_model
+from dragoman.wire.json import decode, encode
 
-Json = dict[str, Any]
-
-
-class _Head(Struct, gc=False):
-    model: str
-    stream: bool | None = None
-
-
-_decode_head = msgspec.json.Decoder(_Head).decode
-_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_encode = msgspec.json.Encoder().encode
-_MODEL = re.compile(rb'(?<!\\)"model"\s*:\s*("(?:[^"\\]|\\.)*")')
-_PLACE = re.compile(r"at `\$\.?([^`]*)`")
 _MARKS = (b'"' + proofs.TAG.encode(), b'"' + MINTED.encode())
 
 
 def peek(body: bytes, route: Route) -> Peek:
     """Checks that the whole body is JSON and names a model. Raises BadRequest."""
-    try:
-        head = _decode_head(body)
-        if not body.isascii():
-            body.decode()  # the decoder does not look into the strings it skips
-        # The caller's right is checked on the one, a vendor may take the other. No usual encoder escapes U+006x.
-        if (body.count(b'"model"') > 1 or b"\\u006" in body) and names_twice(body, "model"):
-            raise BadRequest(
-                "The request names its model twice. Send 'model' once.", param="model", code="duplicate_field"
-            )
-    except msgspec.ValidationError as error:
-        raise _refused(str(error)) from None
-    except RecursionError:
-        raise BadRequest("The request body is nested too deeply.", code="invalid_json") from None
-    except (msgspec.DecodeError, ValueError) as error:
-        if not body.strip():
-            raise BadRequest("The request body is empty. Send a JSON object.", code="invalid_json") from None
-        raise BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
+    head = head_of(body, decode_head, fields)
     return Peek(head.model, bool(head.stream) and route.operation == "generate")
 
 
 def forward(body: bytes, peeked: Peek, route: Route, model: str, profile: Profile) -> Outgoing:
     if model != peeked.model:
-        body = _with_model(body, peeked.model, model)
+        body = with_model(body, peeked.model, model)
     if _MARKS[0] in body or _MARKS[1] in body:
         body = _without_foreign(body, profile)
     body, losses = without_thinking(body)
     return Outgoing(COUNT_PATH if route.operation == "count_tokens" else PATH, body, peeked.stream, losses)
 
 
-def _refused(message: str) -> BadRequest:
-    found = _PLACE.search(message)
-    param = found[1] if found else None
-    if param is None:
-        if "missing required field `model`" in message:
-            return BadRequest("model: Field required.", param="model", code="missing_field")
-        return BadRequest(f"The request body must be a JSON object: {message}.", code="invalid_json")
-    what = message.partition(" - at ")[0].replace("`", "'").lower()
-    return BadRequest(f"{param}: {what}.", param=param, code="invalid_type")
-
-
-def _with_model(body: bytes, old: str, new: str) -> bytes:
-    """The name spliced in place. A member of that name may stand deeper too, so each candidate is tried and checked."""
-    name = _encode(new)
-    for found in _MODEL.finditer(body):
-        try:
-            if decode(found[1]) != old:
-                continue
-            spliced = body[: found.start(1)] + name + body[found.end(1) :]
-            if _decode_head(spliced).model == new:
-                return spliced
-        except (ValueError, msgspec.DecodeError):
-            continue
-    return _encode({**_decode_members(body), "model": new})
-
-
 def _without_foreign(body: bytes, profile: Profile) -> bytes:
-    members: dict[str, Any] = dict(_decode_members(body))
-    messages = decode(bytes(members["messages"])) if "messages" in members else None
+    held = members(body)
+    messages = decode(bytes(held["messages"])) if "messages" in held else None
     if type(messages) is not list:
         return body
     kept: list[Any] = []
@@ -119,11 +62,11 @@ def _without_foreign(body: bytes, profile: Profile) -> bytes:
             kept.append(message)
     if not changed:
         return body
-    members["messages"] = msgspec.Raw(encode(kept))
-    if unsigned and "thinking" in members and _ends_with_result(kept):
+    held["messages"] = msgspec.Raw(encode(kept))
+    if unsigned and "thinking" in held and _ends_with_result(kept):
         # 400 "Expected `thinking` or `redacted_thinking`, but found `tool_use`": this step was another model's.
-        members["thinking"] = msgspec.Raw(b'{"type":"disabled"}')
-    return _encode(members)
+        held["thinking"] = msgspec.Raw(b'{"type":"disabled"}')
+    return encode(held)
 
 
 def _is_foreign(block: Any) -> bool:

@@ -17,6 +17,10 @@ def refuse(path: str, wanted: str, value: Any) -> BadRequest:
     )
 
 
+def mistyped(path: str, why: str) -> BadRequest:
+    return BadRequest(f"Invalid type for '{path}': {why}.", param=path, code="invalid_type")
+
+
 def missing(path: str) -> BadRequest:
     return BadRequest(f"Missing required parameter: '{path}'.", param=path, code="missing_required_parameter")
 

@@ -19,9 +19,10 @@ from msgspec import Struct
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, Loss
 from dragoman.protocols.base import Outgoing, Peek
-from dragoman.protocols.openai.body import Head, head_of, members, replace, with_model
+from dragoman.protocols.openai import fields
 from dragoman.protocols.openai_chat.unsigned import signed
 from dragoman.protocols.openai_chat.write_request import PATH
+from dragoman.wire.body import Head, head_of, members, replace, with_model
 from dragoman.wire.json import decode, encode
 
 
@@ -40,7 +41,7 @@ _ASK_USAGE = b'"stream_options":{"include_usage":true},'
 
 def peek(body: bytes) -> Peek:
     """Checks that the whole body is JSON and names a model. Raises BadRequest."""
-    head = head_of(body, _decode_head)
+    head = head_of(body, _decode_head, fields)
     options = head.stream_options
     return Peek(head.model, bool(head.stream), options is not None and bool(options.include_usage))
 

@@ -5,20 +5,18 @@
   the vendor would refuse them; those that carry its own get their own id and proof back.
 """
 
-import msgspec
-
 from dragoman.protocols.base import Outgoing, Peek, Route
-from dragoman.protocols.openai.body import Head, head_of, with_model
+from dragoman.protocols.openai import fields
 from dragoman.protocols.openai_responses.history import readable
+from dragoman.wire.body import decode_head, head_of, with_model
 
 PATH = "/responses"
 COUNT_PATH = "/responses/input_tokens"
-_decode_head = msgspec.json.Decoder(Head).decode
 
 
 def peek(body: bytes) -> Peek:
     """Checks that the whole body is JSON and names a model. Raises BadRequest."""
-    head = head_of(body, _decode_head)
+    head = head_of(body, decode_head, fields)
     return Peek(head.model, bool(head.stream))
 
 

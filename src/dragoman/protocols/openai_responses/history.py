@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from dragoman.protocols.openai.body import members
 from dragoman.protocols.openai_responses.envelope import PREFIX
+from dragoman.wire.body import members
 from dragoman.wire.envelope import unseal
 from dragoman.wire.json import decode, encode
 

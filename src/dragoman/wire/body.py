@@ -1,12 +1,15 @@
-"""A caller's body that is passed on as it came: what routing must know of it, and the model's name spliced in place."""
+"""A caller's body that names its model and is passed on as it came: what routing must know of it, and the name spliced in place.
+
+How a refusal is worded is left to the protocols.
+"""
 
 import re
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from dragoman.ir import BadRequest
-from dragoman.wire.json import decode, names_twice
+from dragoman.ir.errors import BadRequest
+from dragoman.wire import json
 
 T = TypeVar("T", covariant=True)
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -26,22 +29,30 @@ class Decode(Protocol[T]):
     def __call__(self, buf: bytes, /) -> T: ...
 
 
-_decode_head = msgspec.json.Decoder(Head).decode
+class Refusals(Protocol):
+    """How a protocol says what is wrong with a member."""
+
+    def missing(self, path: str, /) -> BadRequest: ...
+
+    def mistyped(self, path: str, why: str, /) -> BadRequest: ...
 
 
-def head_of(body: bytes, decode_head: Decode[T]) -> T:
+decode_head = msgspec.json.Decoder(Head).decode
+
+
+def head_of(body: bytes, decode: Decode[T], refusals: Refusals) -> T:
     """Checks that the whole body is JSON and names a model, once. Raises BadRequest."""
     try:
-        head = decode_head(body)
+        head = decode(body)
         if not body.isascii():
             body.decode()  # the decoder does not look into the strings it skips
         # The caller's right is checked on the one, a vendor may take the other. No usual encoder escapes U+006x.
-        if (body.count(b'"model"') > 1 or b"\\u006" in body) and names_twice(body, "model"):
+        if (body.count(b'"model"') > 1 or b"\\u006" in body) and json.names_twice(body, "model"):
             raise BadRequest(
                 "The request names its model twice. Send 'model' once.", param="model", code="duplicate_field"
             )
     except msgspec.ValidationError as error:
-        raise _refused(str(error)) from None
+        raise _refused(str(error), refusals) from None
     except RecursionError:
         raise BadRequest("The request body is nested too deeply.", code="invalid_json") from None
     except (msgspec.DecodeError, ValueError) as error:
@@ -56,10 +67,10 @@ def with_model(body: bytes, old: str, new: str) -> bytes:
     name = _encode(new)
     for found in _MODEL.finditer(body):
         try:
-            if decode(found[1]) != old:
+            if json.decode(found[1]) != old:
                 continue
             spliced = body[: found.start(1)] + name + body[found.end(1) :]
-            if _decode_head(spliced).model == new:
+            if decode_head(spliced).model == new:
                 return spliced
         except (ValueError, msgspec.DecodeError):
             continue
@@ -75,12 +86,10 @@ def replace(body: bytes, **changed: Any) -> bytes:
     return _encode({**members(body), **changed})
 
 
-def _refused(message: str) -> BadRequest:
+def _refused(message: str, refusals: Refusals) -> BadRequest:
     found = _PLACE.search(message)
-    param = found[1] if found else None
-    if param is None:
-        if "missing required field `model`" in message:
-            return BadRequest("Missing required parameter: 'model'.", param="model", code="missing_required_parameter")
-        return BadRequest(f"The request body must be a JSON object: {message}.", code="invalid_json")
-    what = message.partition(" - at ")[0].replace("`", "'").lower()
-    return BadRequest(f"Invalid type for '{param}': {what}.", param=param, code="invalid_type")
+    if found:
+        return refusals.mistyped(found[1], message.partition(" - at ")[0].replace("`", "'").lower())
+    if "missing required field `model`" in message:
+        return refusals.missing("model")
+    return BadRequest(f"The request body must be a JSON object: {message}.", code="invalid_json")
