@@ -75,7 +75,8 @@ class Media(Struct, frozen=True):
 
 
 class ToolCall(Struct, frozen=True):
-    """A model's call of a function. `id` is `""` where the vendor gave none; `arguments` is JSON text of an object."""
+    """A model's call of a function. `id` is `""` where the vendor gave none; `arguments` is JSON text of an object, or whatever
+    else the model wrote in its place."""
 
     id: str
     name: str

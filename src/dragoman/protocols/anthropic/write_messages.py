@@ -213,11 +213,12 @@ class _Scribe:
     def _call(self, part: ToolCall, message: Message, at: int, number: int) -> Json:
         path = self._losses.part_path(message, at)
         try:
-            given = decode(part.arguments.encode("utf-8", "surrogatepass")) if part.arguments else {}
+            given = decode(part.arguments.encode("utf-8", "surrogatepass")) if part.arguments.strip() else {}
         except NotJson:
             given = None
         if type(given) is not dict:
-            raise BadRequest(f"The arguments of {part.name!r} are not a JSON object.", param=path, code="invalid_value")
+            given = {"_raw": part.arguments}
+            self._losses.add_path(path, "The arguments are no JSON object; they are sent as text in one.")
         id = part.id or minted_id(f"{number}.{at}.{part.name}.{part.arguments}")
         free, again = id, 1
         while free in self._ids:  # 400 "`tool_use` ids must be unique"

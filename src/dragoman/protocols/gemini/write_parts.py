@@ -124,15 +124,12 @@ class Contents:
     def _call(self, message: Message, at: int, call: ToolCall) -> Object:
         self._names[call.id] = call.name
         try:
-            args = decode(call.arguments.encode()) if call.arguments else {}
+            args = decode(call.arguments.encode()) if call.arguments.strip() else {}
         except NotJson:
             args = None
         if not isinstance(args, dict):
-            raise BadRequest(
-                f"The arguments of {call.name!r} are not a JSON object.",
-                param=self._losses.part_path(message, at),
-                code="invalid_value",
-            )
+            args = {"_raw": call.arguments}
+            self._losses.add_part(message, at, "the arguments are no JSON object; they are sent as text in one")
         function: Object = {"name": call.name, "args": args}
         if _genuine(call.id):
             function["id"] = call.id
