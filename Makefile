@@ -55,8 +55,8 @@ format: $(VENV)/.dev ## rewrite the sources in the house's format
 	$(BIN)/ruff check --fix .
 
 lock: ## make the hashed lock files anew (needs uv on PATH)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --extra local --group build -o requirements/serve.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --extra local --group build --group test --group check -o requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --extra local --extra postgres --group build -o requirements/serve.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --extra local --extra postgres --group build --group test --group check -o requirements/dev.txt
 
 clean: ## remove what was installed and made; the data directory stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
