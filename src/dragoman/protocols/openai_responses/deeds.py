@@ -5,6 +5,7 @@ from typing import Any
 
 from dragoman.ir import CodeCall, CodeResult, Deed, FetchCall, FetchResult, Losses, SearchCall, SearchResult
 from dragoman.protocols.openai_responses.draft import OWNER
+from dragoman.protocols.openai_responses.growing import Tell
 
 Json = dict[str, Any]
 NO_PLACE = "Responses have no place for it."
@@ -48,13 +49,27 @@ def deed_item(deed: Deed | None, result: Any, id_of: Callable[[str], str], losse
     return item, "web_search_call", "searching"
 
 
-def begun_deed(item: Json) -> Json:
+def _begun(item: Json) -> Json:
     """The item as it is before anything came of it."""
     begun = {name: value for name, value in item.items() if name not in ("result", "outputs")}
     begun["status"] = "in_progress"
     if item["type"] == "image_generation_call":
         begun["result"] = None
     return begun
+
+
+def tell_deed(index: int, item: Json, kind: str, doing: str, tell: Tell) -> None:
+    """The events of an item that is whole, as if it were at work: `kind` names them, `doing` the one between."""
+    tell("response.output_item.added", {"output_index": index, "item": _begun(item)})
+    place = {"item_id": item["id"], "output_index": index}
+    tell(f"response.{kind}.in_progress", place)
+    if kind == "code_interpreter_call":
+        code = item["code"] or ""
+        tell("response.code_interpreter_call_code.delta", {**place, "delta": code})
+        tell("response.code_interpreter_call_code.done", {**place, "code": code})
+    tell(f"response.{kind}.{doing}", place)
+    tell(f"response.{kind}.completed", place)
+    tell("response.output_item.done", {"output_index": index, "item": item})
 
 
 def _code(deed: Deed | None, result: Any, id: str) -> Json:

@@ -3,9 +3,10 @@
 What an answer says in a row becomes a row of items: a message's text, a reasoning, a call. A vendor's signature has no field of
 its own here: it travels as the `encrypted_content` of a reasoning item without a summary, before the item that it is of (or,
 where a stream tells it only behind a text, after that, with an id that says so), in a tagged envelope.
+
+How an item of each kind grows is left to `growing` and `deeds`.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from dragoman.ir import (
@@ -20,27 +21,23 @@ from dragoman.ir import (
     Losses,
     Media,
     Opaque,
-    Refusal,
     Request,
     SearchCall,
     SearchResult,
     Signature,
-    Text,
     Thought,
     TokenLogprob,
-    ToolCall,
 )
 from dragoman.protocols.base import Stamp
-from dragoman.protocols.openai_responses.deeds import NO_PLACE, answers, begun_deed, deed_item
+from dragoman.protocols.openai_responses.deeds import NO_PLACE, answers, deed_item, tell_deed
 from dragoman.protocols.openai_responses.draft import OWNER
 from dragoman.protocols.openai_responses.envelope import PREFIX
-from dragoman.protocols.openai_responses.growing import Growing, GrowingCall, Words
+from dragoman.protocols.openai_responses.growing import Call, Message, Reasoning, Tell, Words, place_of
 from dragoman.protocols.openai_responses.items import AFTER, write_image
-from dragoman.protocols.openai_responses.words import custom_input, write_logprobs
+from dragoman.protocols.openai_responses.words import write_logprobs
 from dragoman.wire.envelope import seal
 
 Json = dict[str, Any]
-Tell = Callable[[str, Json], None]
 _DRAFT = "A draft of the picture is not part of the answer."
 
 
@@ -74,64 +71,69 @@ class Scribe:
             for tool in request.tools
             if type(tool) is FunctionTool and any(extra.name == "custom" for extra in tool.extras)
         )
-        self._calls: dict[int, GrowingCall] = {}
+        self._calls: dict[int, Call] = {}
         self._deed: Deed | None = None  # a call of the vendor's own tool whose result may follow
         self._texts: list[Words] = []
         self.losses = losses
         self.items: list[Json] = []
-        self.open: Growing | None = None
+        self.open: Message | Reasoning | None = None
         self.chars = 0
 
     # --- what an answer may say
 
     def text(self, text: str, signature: Signature | None = None) -> None:
-        growing = self.open
+        message = self.open
         if not text and signature is not None:
-            if growing is not None and growing.item["type"] == "message":
-                growing.after = signature
+            if type(message) is Message:
+                message.after = signature
             else:
                 self._sealed(signature, AFTER)
             return
-        if growing is None or growing.item["type"] != "message":
+        if type(message) is not Message:
             if signature is not None:
                 self._sealed(signature)
                 signature = None
-            growing = self._message()
-        words = self._words(growing, "output_text")
+            message = self._message()
+        words = message.open("output_text", self.chars, self._tell)
+        if not words.pieces:
+            self._texts.append(words)
         words.pieces.append(text)
         self.chars += len(text)
         self._tell(
             "response.output_text.delta",
-            {**_place(growing), "content_index": words.number, "delta": text, "logprobs": []},
+            {**place_of(message), "content_index": words.number, "delta": text, "logprobs": []},
         )
         if signature is not None:
-            growing.after = signature
+            message.after = signature
 
     def refusal(self, text: str) -> None:
-        growing = self.open
-        if growing is None or growing.item["type"] != "message":
-            growing = self._message()
-        words = self._words(growing, "refusal")
+        message = self.open
+        if type(message) is not Message:
+            message = self._message()
+        words = message.open("refusal", self.chars, self._tell)
         words.pieces.append(text)
-        self._tell("response.refusal.delta", {**_place(growing), "content_index": words.number, "delta": text})
+        self._tell("response.refusal.delta", {**place_of(message), "content_index": words.number, "delta": text})
 
     def thought(self, thought: Thought) -> None:
         if thought.redacted is not None:
             self._sealed(Signature("anthropic", thought.redacted, "redacted"))
             return
         signature = thought.signature
-        growing = self.open
-        if growing is None or growing.item["type"] != "reasoning":
+        reasoning = self.open
+        if type(reasoning) is not Reasoning:
             if not thought.text and signature is None:
                 return
             self.close()
             native = signature.id if signature is not None and signature.maker == "openai" else ""
-            growing = self._begin({"id": native or self._id("rs_"), "type": "reasoning", "summary": []})
+            reasoning = Reasoning(
+                len(self.items), {"id": native or self._id("rs_"), "type": "reasoning", "summary": []}
+            )
+            self._begin(reasoning)
         if thought.text:
-            self._think(growing, thought.text, thought.raw)
+            reasoning.think(thought.text, thought.raw, self._tell)
         if signature is not None:
-            own = signature.maker == "openai" and signature.id == growing.item["id"]
-            growing.item["encrypted_content"] = signature.data if own else seal(signature)
+            own = signature.maker == "openai" and signature.id == reasoning.item["id"]
+            reasoning.item["encrypted_content"] = signature.data if own else seal(signature)
             self.close()
 
     def call(self, number: int, id: str, name: str, signature: Signature | None) -> None:
@@ -151,18 +153,14 @@ class Scribe:
         }
         if custom:
             del item["status"]
-        self.items.append(item)
-        self._calls[number] = GrowingCall(index, item, custom)
-        self._tell("response.output_item.added", {"output_index": index, "item": item})
+        call = self._calls[number] = Call(index, item)
+        self._added(call)
 
     def arguments(self, number: int, arguments: str) -> None:
         call = self._calls.get(number)
         if call is None or not arguments:  # fragments of a call that never began
             return
-        call.arguments.append(arguments)
-        if not call.custom:  # its text stands inside JSON, and can be told when that is whole
-            place = {"item_id": call.item["id"], "output_index": call.index}
-            self._tell("response.function_call_arguments.delta", {**place, "delta": arguments})
+        call.add(arguments, self._tell)
 
     def part(self, part: Media | Deed | Opaque) -> None:
         deed = self._deed
@@ -181,7 +179,7 @@ class Scribe:
         at = f"output[{len(self.items)}]"
         match part:
             case Media(kind="image", data=str()):
-                self._whole(write_image(part, self._id("ig_")), "image_generation_call", "generating")
+                self._deed_done(write_image(part, self._id("ig_")), "image_generation_call", "generating")
             case Media():
                 self.losses.add_path(at, f"Responses have no place for {part.mime or 'a file'} in an answer.")
             case Opaque(owner="openai-responses", value=dict() as value):
@@ -198,28 +196,16 @@ class Scribe:
         for words in reversed(self._texts):
             if words.base > citation.start:
                 continue
-            length = sum(map(len, words.pieces)) if not words.sent else len(words.part["text"])
             if words.sent and self._streams:
                 break
-            cited = {
-                "type": "url_citation",
-                "start_index": citation.start - words.base,
-                "end_index": min(citation.end - words.base, length),
-                "url": citation.url,
-                "title": citation.title,
-            }
-            annotations: list[Json] = words.part["annotations"]
-            annotations.append(cited)
-            growing = self.open
-            if growing is not None and growing.words is words:
+            cited = words.cite(citation)
+            message = self.open
+            if type(message) is Message and message.words is words:
+                place = {**place_of(message), "content_index": words.number}
+                number = len(words.part["annotations"]) - 1
                 self._tell(
                     "response.output_text.annotation.added",
-                    {
-                        **_place(growing),
-                        "content_index": words.number,
-                        "annotation_index": len(annotations) - 1,
-                        "annotation": cited,
-                    },
+                    {**place, "annotation_index": number, "annotation": cited},
                 )
             self.losses.add_extras(citation.extras, OWNER, NO_PLACE)
             return
@@ -241,7 +227,7 @@ class Scribe:
         """Closes what is open; not `whole` where the answer was cut."""
         self.close(whole=whole)
         for call in self._calls.values():
-            self._end_call(call, whole)
+            call.end(self._tell, whole=whole)
         self._calls.clear()
 
     def abandon(self) -> list[Json]:
@@ -261,95 +247,31 @@ class Scribe:
         if growing is None:
             return
         self.open = None
-        item = growing.item
-        if item["type"] == "message":
-            self._end_words(growing)
-            item["status"] = "completed" if whole else "incomplete"
+        if isinstance(growing, Message):
+            growing.end(self._tell, whole=whole)
         else:
-            self._end_thoughts(growing)
-        self._tell("response.output_item.done", {"output_index": growing.index, "item": item})
-        if growing.after is not None:
+            growing.end(self._tell)
+        self._tell("response.output_item.done", {"output_index": growing.index, "item": growing.item})
+        if isinstance(growing, Message) and growing.after is not None:
             self._sealed(growing.after, AFTER)
 
     def _id(self, prefix: str) -> str:
         return f"{prefix}{self._tail}_{len(self.items)}"
 
-    def _begin(self, item: Json) -> Growing:
-        growing = self.open = Growing(len(self.items), item)
-        self.items.append(item)
-        self._tell("response.output_item.added", {"output_index": growing.index, "item": item})
-        return growing
-
-    def _message(self) -> Growing:
+    def _message(self) -> Message:
         self.close()
-        return self._begin(
-            {"id": self._id("msg_"), "type": "message", "status": "in_progress", "role": "assistant", "content": []}
-        )
+        item = {"id": self._id("msg_"), "type": "message", "status": "in_progress", "role": "assistant", "content": []}
+        message = Message(len(self.items), item)
+        self._begin(message)
+        return message
 
-    def _words(self, growing: Growing, kind: str) -> Words:
-        """The message's open part of that kind; another one that is open ends."""
-        words = growing.words
-        if words is not None:
-            if words.part["type"] == kind:
-                return words
-            self._end_words(growing)
-        part: Json = {"type": kind, "refusal": ""}
-        if kind == "output_text":
-            part = {"type": kind, "text": "", "annotations": [], "logprobs": []}
-        words = growing.words = Words(part, len(growing.item["content"]), self.chars)
-        if kind == "output_text":
-            self._texts.append(words)
-        self._tell("response.content_part.added", {**_place(growing), "content_index": words.number, "part": part})
-        return words
+    def _begin(self, growing: Message | Reasoning) -> None:
+        self.open = growing
+        self._added(growing)
 
-    def _end_words(self, growing: Growing) -> None:
-        words = growing.words
-        if words is None:
-            return
-        growing.words = None
-        words.sent = True
-        told = "".join(words.pieces)
-        place = {**_place(growing), "content_index": words.number}
-        if words.part["type"] == "output_text":
-            words.part["text"] = told
-            self._tell("response.output_text.done", {**place, "text": told, "logprobs": words.part["logprobs"]})
-        else:
-            words.part["refusal"] = told
-            self._tell("response.refusal.done", {**place, "refusal": told})
-        growing.item["content"].append(words.part)
-        self._tell("response.content_part.done", {**place, "part": words.part})
-
-    def _think(self, growing: Growing, text: str, raw: bool) -> None:
-        place = _place(growing)
-        if raw:
-            if growing.raw is None:
-                growing.raw = []
-                part = {"type": "reasoning_text", "text": ""}
-                self._tell("response.content_part.added", {**place, "content_index": 0, "part": part})
-            growing.raw.append(text)
-            self._tell("response.reasoning_text.delta", {**place, "content_index": 0, "delta": text})
-            return
-        if growing.shown is None:
-            growing.shown = []
-            part = {"type": "summary_text", "text": ""}
-            self._tell("response.reasoning_summary_part.added", {**place, "summary_index": 0, "part": part})
-        growing.shown.append(text)
-        self._tell("response.reasoning_summary_text.delta", {**place, "summary_index": 0, "delta": text})
-
-    def _end_thoughts(self, growing: Growing) -> None:
-        place = _place(growing)
-        if growing.raw is not None:
-            told = "".join(growing.raw)
-            part = {"type": "reasoning_text", "text": told}
-            growing.item["content"] = [part]
-            self._tell("response.reasoning_text.done", {**place, "content_index": 0, "text": told})
-            self._tell("response.content_part.done", {**place, "content_index": 0, "part": part})
-        if growing.shown is not None:
-            told = "".join(growing.shown)
-            part = {"type": "summary_text", "text": told}
-            growing.item["summary"] = [part]
-            self._tell("response.reasoning_summary_text.done", {**place, "summary_index": 0, "text": told})
-            self._tell("response.reasoning_summary_part.done", {**place, "summary_index": 0, "part": part})
+    def _added(self, growing: Message | Reasoning | Call) -> None:
+        self.items.append(growing.item)
+        self._tell("response.output_item.added", {"output_index": growing.index, "item": growing.item})
 
     def _sealed(self, signature: Signature, prefix: str = "rs_") -> None:
         """A reasoning item that says nothing and carries a signature."""
@@ -359,59 +281,16 @@ class Scribe:
             item["id"], item["encrypted_content"] = signature.id, signature.data
         self._whole(item)
 
-    def _whole(self, item: Json, kind: str | None = None, doing: str = "") -> None:
-        """An item that comes at once; `kind` names the events of a vendor's tool at work, `doing` the one between."""
+    def _whole(self, item: Json) -> None:
+        """An item that comes at once."""
         index = len(self.items)
         self.items.append(item)
-        begun = item if kind is None else begun_deed(item)
-        self._tell("response.output_item.added", {"output_index": index, "item": begun})
-        if kind is not None:
-            place = {"item_id": item["id"], "output_index": index}
-            self._tell(f"response.{kind}.in_progress", place)
-            if kind == "code_interpreter_call":
-                code = item["code"] or ""
-                self._tell("response.code_interpreter_call_code.delta", {**place, "delta": code})
-                self._tell("response.code_interpreter_call_code.done", {**place, "code": code})
-            self._tell(f"response.{kind}.{doing}", place)
-            self._tell(f"response.{kind}.completed", place)
+        self._tell("response.output_item.added", {"output_index": index, "item": item})
         self._tell("response.output_item.done", {"output_index": index, "item": item})
 
+    def _deed_done(self, item: Json, kind: str, doing: str) -> None:
+        self.items.append(item)
+        tell_deed(len(self.items) - 1, item, kind, doing, self._tell)
+
     def _finish_deed(self, deed: Deed | None, result: Any) -> None:
-        self._whole(*deed_item(deed, result, self._id, self.losses))
-
-    def _end_call(self, call: GrowingCall, whole: bool) -> None:
-        item = call.item
-        place = {"item_id": item["id"], "output_index": call.index}
-        told = "".join(call.arguments)
-        if call.custom:
-            item["input"] = told = custom_input(told)
-            self._tell("response.custom_tool_call_input.delta", {**place, "delta": told})
-            self._tell("response.custom_tool_call_input.done", {**place, "input": told})
-        else:
-            if not told and whole:  # a call without arguments is "{}", never ""
-                told = "{}"
-                self._tell("response.function_call_arguments.delta", {**place, "delta": told})
-            item["arguments"] = told
-            item["status"] = "completed" if whole else "incomplete"
-            self._tell("response.function_call_arguments.done", {**place, "name": item["name"], "arguments": told})
-        self._tell("response.output_item.done", {"output_index": call.index, "item": item})
-
-
-def add_part(scribe: Scribe, part: Any, number: int) -> None:
-    """A part of an answer that is there whole."""
-    match part:
-        case Text():
-            scribe.text(part.text, part.signature)
-        case Thought():
-            scribe.thought(part)
-        case Refusal():
-            scribe.refusal(part.text)
-        case ToolCall():
-            scribe.call(number, part.id, part.name, part.signature)
-            scribe.arguments(number, part.arguments)
-        case _:
-            scribe.part(part)
-
-
-def _place(growing: Growing) -> Json:
-    return {"item_id": growing.item["id"], "output_index": growing.index}
+        self._deed_done(*deed_item(deed, result, self._id, self.losses))

@@ -38,6 +38,7 @@ from dragoman.protocols.base import Stamp
 from dragoman.protocols.openai.errors import error_object
 from dragoman.protocols.openai_responses.envelope import envelope_of, failure_of
 from dragoman.protocols.openai_responses.finish import write_finish
+from dragoman.protocols.openai_responses.growing import Message, place_of
 from dragoman.protocols.openai_responses.scribe import Scribe
 from dragoman.protocols.openai_responses.spelling import SPELLING
 from dragoman.protocols.openai_responses.usage import write_usage
@@ -89,7 +90,7 @@ class ResponsesStreamWriter:
         self._closed = False
         self._refused = False
         self._text = b""  # what stands before a text in a delta of `_text_of`
-        self._text_of: object = None
+        self._text_of: Message | None = None
 
     def write(self, events: Sequence[Event]) -> bytes:
         if self._closed:
@@ -98,9 +99,9 @@ class ResponsesStreamWriter:
         scribe = self._scribe
         for event in events:
             if type(event) is TextDelta and event.signature is None and event.index == 0:
-                growing = scribe.open
-                if growing is not None and growing is self._text_of and self._finish is None:
-                    words = growing.words
+                message = self._text_of
+                if message is not None and message is scribe.open and self._finish is None:
+                    words = message.words
                     if words is not None and words.part["type"] == "output_text":
                         words.pieces.append(event.text)
                         scribe.chars += len(event.text)
@@ -215,16 +216,15 @@ class ResponsesStreamWriter:
 
     def _remember(self) -> None:
         """Encodes once what stands before the texts of the message that is open."""
-        growing = self._scribe.open
-        if growing is None or growing is self._text_of or growing.words is None:
+        message = self._scribe.open
+        if type(message) is not Message or message is self._text_of or message.words is None:
             return
-        self._text_of = growing
+        self._text_of = message
         place = encode(
             {
                 "type": "response.output_text.delta",
-                "item_id": growing.item["id"],
-                "output_index": growing.index,
-                "content_index": growing.words.number,
+                **place_of(message),
+                "content_index": message.words.number,
             }
         )
         self._text = b"event: response.output_text.delta\ndata: " + place[:-1] + b',"delta":'

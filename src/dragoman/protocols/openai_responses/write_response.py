@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from dragoman.ir import Candidate, Losses, Refusal, Request, Response
+from dragoman.ir import Candidate, Losses, Refusal, Request, Response, Text, Thought, ToolCall
 from dragoman.protocols.base import Stamp
 from dragoman.protocols.openai_responses.envelope import envelope_of
 from dragoman.protocols.openai_responses.finish import write_finish
-from dragoman.protocols.openai_responses.scribe import Scribe, add_part
+from dragoman.protocols.openai_responses.scribe import Scribe
 from dragoman.protocols.openai_responses.usage import write_usage
 from dragoman.wire.json import encode
 
@@ -19,7 +19,7 @@ def write_response(response: Response, request: Request, stamp: Stamp, losses: L
     ranked = sorted(response.candidates, key=lambda candidate: candidate.index) or [Candidate(0, ())]
     candidate = ranked[0]
     for number, part in enumerate(candidate.parts):
-        add_part(scribe, part, number)
+        _add(scribe, part, number)
     finish = candidate.finish
     refused = any(type(part) is Refusal for part in candidate.parts)
     if finish is not None and finish.reason == "refusal" and finish.message and not refused:
@@ -38,3 +38,18 @@ def write_response(response: Response, request: Request, stamp: Stamp, losses: L
     for extras in (candidate.extras, response.extras):
         scribe.extras(extras)
     return encode(envelope)
+
+
+def _add(scribe: Scribe, part: Any, number: int) -> None:
+    match part:
+        case Text():
+            scribe.text(part.text, part.signature)
+        case Thought():
+            scribe.thought(part)
+        case Refusal():
+            scribe.refusal(part.text)
+        case ToolCall():
+            scribe.call(number, part.id, part.name, part.signature)
+            scribe.arguments(number, part.arguments)
+        case _:
+            scribe.part(part)
