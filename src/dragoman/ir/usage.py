@@ -6,7 +6,8 @@ from msgspec import Struct
 class Usage(Struct, frozen=True, gc=False):
     """Tokens of one answer.
 
-    `input` includes cached, cache-writing and tool-use input; `output` includes reasoning. The `*_by_modality` tuples hold
+    `input` includes cached, cache-writing and tool-use input; `output` includes reasoning. `cache_write_hour` is that part of
+    `cache_write` which is kept for an hour, at a price of its own. The `*_by_modality` tuples hold
     (modality in lower case, tokens) pairs as far as the vendor told them apart. `estimated` marks our own count.
     """
 
@@ -23,6 +24,7 @@ class Usage(Struct, frozen=True, gc=False):
     accepted_prediction: int = 0
     rejected_prediction: int = 0
     estimated: bool = False
+    cache_write_hour: int = 0
 
     @property
     def total(self) -> int:

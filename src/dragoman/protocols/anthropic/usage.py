@@ -13,12 +13,14 @@ def read_usage(value: Any) -> Usage | None:
     read = _count(value, "cache_read_input_tokens")
     written = _count(value, "cache_creation_input_tokens")
     details = value.get("output_tokens_details")
+    lasting = value.get("cache_creation")
     return Usage(
         input=_count(value, "input_tokens") + read + written,
         output=_count(value, "output_tokens"),
         cached_input=read,
         cache_write=written,
         reasoning=_count(details, "thinking_tokens") if type(details) is dict else 0,
+        cache_write_hour=_count(lasting, "ephemeral_1h_input_tokens") if type(lasting) is dict else 0,
     )
 
 
