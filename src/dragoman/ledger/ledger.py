@@ -1,0 +1,133 @@
+"""A worker's ledger: entries go into its journal at once, and from there into the database, many in one transaction.
+
+The journal is the way of every entry and not of those alone that meet a database in trouble: where it is locked, full or gone,
+the journal grows and nothing else changes. Entries are told apart by their request's id, so to move one twice does nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from dragoman.ledger.entry import Entry, decode, encode
+from dragoman.ledger.journal import Journal, JournalFull
+
+_log = structlog.get_logger(__name__)
+
+Rows = list[list[Any]]
+Put = Callable[[Rows], None]
+
+# How long an entry waits for others to share its transaction. Nobody waits for that: it is in the journal.
+_GATHER_SECONDS = 0.05
+_READ_BYTES = 256 * 1024
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_CLOSE_SECONDS = 5.0
+
+
+class Ledger:
+    """`put` writes rows into the database, in a thread of the ledger's own, and raises where it cannot.
+
+    `entered`, `moved`, `failures` (of the database) and `lost` count since the start. `trouble` says why the database takes
+    nothing just now."""
+
+    def __init__(self, journal: Journal, put: Put, close: Callable[[], None] = lambda: None) -> None:
+        self._journal = journal
+        self._put = put
+        self._close = close
+        self._idle = True
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._thread.start()
+        self.entered = self.moved = self.failures = self.lost = 0
+        self.trouble: str | None = None
+
+    def enter(self, entry: Entry) -> None:
+        """Once this returns, the entry outlives the death of every process. What cannot be kept is counted and told in the log."""
+        try:
+            self._journal.append(encode(entry))
+        except (JournalFull, OSError) as error:
+            self.lost += 1
+            _log.error("an entry of the ledger is lost", request_id=entry.request_id, error=str(error))
+            return
+        self.entered += 1
+        if self._idle:
+            self._idle = False
+            self._wake.set()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there may soon be no place for an entry any more."""
+        return self._journal.exhausted
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._journal.waiting()
+
+    def close(self) -> None:
+        """What was entered is moved, if the database takes it; else it waits in the journal for the next start. Blocks."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(_CLOSE_SECONDS)
+        self._journal.close()
+
+    # The ledger's own thread.
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._closing.is_set():
+            self._wake.wait()
+            self._closing.wait(_GATHER_SECONDS)
+            self._wake.clear()
+            self._idle = True
+            try:
+                self._move()
+            except Exception as error:
+                self._failed(error)
+                self._closing.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                self._wake.set()
+            else:
+                pause = _FIRST_PAUSE
+                self._works()
+        self._close()
+
+    def _move(self) -> None:
+        """All that there is."""
+        while True:
+            segment = self._journal.oldest()
+            payloads, mark = segment.read(_READ_BYTES)
+            if payloads:
+                self._put([decode(payload) for payload in payloads])
+                segment.set_mark(mark)
+                self.moved += len(payloads)
+            with suppress(OSError):  # `exhausted` says it
+                self._journal.tidy()
+            if not payloads and segment is self._journal.oldest():
+                return
+
+    def _failed(self, error: Exception) -> None:
+        self.failures += 1
+        words = str(error).splitlines()
+        first = self.trouble is None
+        self.trouble = words[0] if words else type(error).__name__
+        if first:
+            _log.error(
+                "the database takes no entries of the ledger; they are kept in the journal, and this is not said again until it works",
+                error=self.trouble,
+            )
+        with suppress(OSError):
+            self._journal.sync()
+
+    def _works(self) -> None:
+        if self.trouble is not None:
+            self.trouble = None
+            _log.warning("the database takes the ledger's entries again", failures=self.failures, lost=self.lost)
+
+
+def together(rows: Sequence[list[Any]], size: int) -> list[Rows]:
+    return [list(rows[start : start + size]) for start in range(0, len(rows), size)]

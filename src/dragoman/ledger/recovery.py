@@ -1,0 +1,58 @@
+"""Moves on what is in journals: those of processes that died, which are then removed, and a look at those of the living."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from dragoman.ledger.entry import decode
+from dragoman.ledger.ledger import Put, together
+from dragoman.ledger.segment import SUFFIX, unmarked
+
+_AT_ONCE = 2000
+
+
+def catch_up(directory: Path, put: Put) -> int:
+    """Everything that any journal in `directory` has and the database has not; how many entries were moved or found there.
+
+    Entries are told apart by their request's id, so it does not matter who else moves them at the same time. Raises what `put`
+    raises, and nothing is lost then; OSError."""
+    moved = 0
+    for path in sorted(directory.glob(f"*{SUFFIX}")):
+        with suppress(FileNotFoundError):  # its owner is done with it
+            moved += _move(path, put)
+    return moved
+
+
+def has_any(directory: Path) -> bool:
+    return next(directory.glob(f"*{SUFFIX}"), None) is not None
+
+
+def _move(path: Path, put: Put) -> int:
+    with path.open("rb") as file:
+        dead = _lock(file.fileno())
+        rows = [decode(payload) for payload in unmarked(file.read())]
+        for some in together(rows, _AT_ONCE):
+            put(some)
+        if dead:
+            path.unlink(missing_ok=True)
+    return len(rows)
+
+
+def _lock(fd: int) -> bool:
+    """Whether nobody fills the file any more. The lock goes with the file's closing."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Files whose owner died while making them."""
+    for path in directory.glob("*.new"):
+        with suppress(OSError), path.open("rb") as file:
+            if _lock(file.fileno()):
+                os.unlink(path)
