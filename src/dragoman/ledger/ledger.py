@@ -47,7 +47,7 @@ class Ledger:
         self.trouble: str | None = None
 
     def enter(self, entry: Entry) -> None:
-        """Once this returns, the entry outlives the death of every process. What cannot be kept is counted and told in the log."""
+        """Once this returns, the entry outlives every process's death. What cannot be kept is counted and told in the log."""
         try:
             self._journal.append(encode(entry))
         except (JournalFull, OSError) as error:
@@ -117,7 +117,7 @@ class Ledger:
         self.trouble = words[0] if words else type(error).__name__
         if first:
             _log.error(
-                "the database takes no entries of the ledger; they are kept in the journal, and this is not said again until it works",
+                "the database takes no entries of the ledger; the journal keeps them, and this is not said again until it works",
                 error=self.trouble,
             )
         with suppress(OSError):

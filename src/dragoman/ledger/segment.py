@@ -1,4 +1,4 @@
-"""A file of the journal: room on the disk taken beforehand, filled record by record, and marked as its records reach the database.
+"""A file of the journal: room on the disk taken beforehand, filled record by record, and marked as they reach the database.
 
 What is here is bytes and their place; what they mean and when they are moved on is left to the others. A record is written with
 one system call and without waiting for the disk: that outlives the death of every process. `sync` makes it outlive the machine's.
