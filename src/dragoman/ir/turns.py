@@ -9,7 +9,7 @@ writers' business.
 from collections import deque
 
 from dragoman.ir.loss import Losses
-from dragoman.ir.parts import Part, Text, ToolCall, ToolResult
+from dragoman.ir.parts import FetchResult, Part, SearchResult, Text, ToolCall, ToolResult
 from dragoman.ir.request import Message
 
 NO_RESULT = "No result was given."
@@ -42,6 +42,11 @@ def paired(messages: tuple[Message, ...], losses: Losses) -> tuple[Message, ...]
         calls = []
         at = end
     return tuple(ordered)
+
+
+def has_result(parts: tuple[Part, ...], number: int) -> bool:
+    """Whether what a search found, or the reading of a page gave, stands right after the part that it is of."""
+    return number + 1 < len(parts) and isinstance(parts[number + 1], SearchResult | FetchResult)
 
 
 def _has_tools(messages: tuple[Message, ...]) -> bool:

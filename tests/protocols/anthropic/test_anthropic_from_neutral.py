@@ -227,6 +227,14 @@ def test_calls_without_ids() -> None:
     assert [results[id] for id in calls] == ["1", "2"] and not lost
 
 
+@pytest.mark.parametrize("words", ["{oops", "[1]", "1", '"a"', "null", '{"a":1e999}'])
+def test_arguments_that_are_no_object(words: str) -> None:
+    given = Message("user", (ToolResult("a", "f", "1"),), "messages.2")
+    body, lost = asked(messages=(*HI, Message("assistant", (ToolCall("a", "f", words),), "messages.1"), given))
+    assert body["messages"][1]["content"][0]["input"] == {"_raw": words}
+    assert lost == ["messages.1.content.0"]
+
+
 @pytest.mark.parametrize(
     ("more", "param"),
     [
@@ -241,7 +249,6 @@ def test_calls_without_ids() -> None:
         ({"messages": (Message("user", (Media("image/heic", data="AA=="),), "messages.0"),)}, "messages.0.content.0"),
         ({"messages": (Message("user", (Media("", url="gs://b/x"),), "messages.0"),)}, "messages.0.content.0"),
         ({"messages": (Message("user", (Media("", file_id="file-abc"),), "messages.0"),)}, "messages.0.content.0"),
-        ({"messages": (*HI, Message("assistant", (ToolCall("a", "f", "[1]"),), "messages.1"))}, "messages.1.content.0"),
     ],
 )
 def test_refused_by_name(more: dict[str, Any], param: str) -> None:

@@ -28,6 +28,7 @@ from dragoman.ir import (
     ToolCall,
     ToolResult,
 )
+from dragoman.ir.turns import has_result
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.media import is_googles, named_type, sniff, split_data_url
 from dragoman.protocols.gemini.read_parts import MINTED
@@ -192,7 +193,10 @@ class Contents:
                 written = {"codeExecutionResult": outcome}
                 self._beside(written, part.signature, (), message, at)
             case SearchCall() | FetchCall():
-                return None  # told with its result
+                if not has_result(message.parts, at):  # else told with it
+                    what = "search" if isinstance(part, SearchCall) else "reading of a page"
+                    self._losses.add_part(message, at, f"Gemini is not told of an earlier {what}", harmless=True)
+                return None
             case SearchResult() | FetchResult():
                 what = "search" if isinstance(part, SearchResult) else "reading of a page"
                 self._losses.add_part(message, at, f"Gemini is not told of an earlier {what}; what it gave is left out")

@@ -106,8 +106,10 @@ class Conversation:
                 parts = self._content(content, f"{path}.content", required=True)
             if not self.messages and all(type(part) is Text for part in parts):
                 self.system.extend(parts)  # type: ignore[arg-type]
-                fields.optional_text(message.get("name"), f"{path}.name")
                 if len(message) > 2:
+                    if name := fields.optional_text(message.get("name"), f"{path}.name"):
+                        # The system text has no turns, which names are of.
+                        self.extras.append(Extra("", "name", name, f"{path}.name", harmless=True))
                     self._leftovers(message, role, path)
                 return
         elif role == "tool" or role == "function":

@@ -31,7 +31,7 @@ from dragoman.ir import (
     ToolCall,
     ToolResult,
 )
-from dragoman.ir.turns import paired
+from dragoman.ir.turns import has_result, paired
 from dragoman.protocols.openai_chat.write_parts import write_media
 from dragoman.wire.json import NotJson, decode
 
@@ -51,7 +51,10 @@ def write_messages(request: Request, profile: Profile, losses: Losses, custom: f
     for turn, message in enumerate(paired(request.messages, losses)):
         if message.role == "assistant":
             if written and written[-1]["role"] == "assistant" and not scribe.after:
-                _join(written[-1], scribe.assistant(message, turn))
+                more = scribe.assistant(message, turn)
+                if message.name and written[-1].get("name", message.name) != message.name:
+                    losses.add_path(f"{message.origin}.name", "The turn is one with the one before it.", harmless=True)
+                _join(written[-1], more)
                 continue
             written.extend(scribe.after)
             scribe.after = []
@@ -265,7 +268,12 @@ class _Scribe:
             case CodeCall() | CodeResult():
                 return [{"type": "text", "text": fenced(part)}]
             case SearchCall() | FetchCall():
-                return []  # told with its result
+                if not has_result(message.parts, number):  # else told with it
+                    what = "search" if type(part) is SearchCall else "reading of a page"
+                    self._losses.add_part(
+                        message, number, f"The model is not told of an earlier {what}.", harmless=True
+                    )
+                return []
             case SearchResult() | FetchResult():
                 what = "search" if type(part) is SearchResult else "reading of a page"
                 self._losses.add_part(

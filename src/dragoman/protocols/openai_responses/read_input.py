@@ -37,7 +37,14 @@ from dragoman.wire import json
 from dragoman.wire.envelope import unseal
 
 Json = dict[str, Any]
-_MESSAGE = frozenset({"type", "role", "content", "id", "status", "phase"})
+# The members of items that are read, or are of their own vendor's book-keeping; every other one is an extra.
+_MESSAGE = frozenset({"type", "role", "content", "id", "status"})
+_CALL = frozenset({"type", "id", "status", "call_id", "name", "arguments", "input"})
+_RESULT = frozenset({"type", "id", "status", "call_id", "name", "output"})
+_REASONING = frozenset({"type", "id", "status", "summary", "content", "encrypted_content"})
+# Whether a message was the answer or words on the way to it, whose it was, and who let a tool be called: no model of another
+# vendor's is told (openai 3.54, ResponseOutputMessageParam.phase, Caller).
+_HINTS = frozenset({"phase", "name", "caller", "namespace", "created_by"})
 # Items that only this protocol's vendors understand: what the assistant did, and what was given to it.
 _OWN_DEEDS = frozenset(
     {
@@ -160,9 +167,7 @@ class Conversation:
                 f"{path}.role", f"'{role}'. Supported values are: 'user', 'assistant', 'system' and 'developer'."
             )
         if not item.keys() <= _MESSAGE:
-            for key, value in item.items():
-                if key not in _MESSAGE and value not in fields.EMPTY:
-                    self.extras.append(Extra("", key, value, f"{path}.{key}"))
+            self._leftovers(item, _MESSAGE, path)
         parts, places = _content(item.get("content"), path)
         if role == "assistant":
             for part, place in zip(parts, places, strict=True):
@@ -176,7 +181,15 @@ class Conversation:
         else:
             self.messages.append(Message("system", parts, path, places=places))
 
+    def _leftovers(self, item: Json, known: frozenset[str], path: str, *, harmless: bool = False) -> None:
+        for key, value in item.items():
+            if key not in known and value not in fields.EMPTY:
+                self.extras.append(Extra("", key, value, f"{path}.{key}", harmless or key in _HINTS))
+
     def _call(self, item: Json, path: str, *, custom: bool) -> None:
+        if not item.keys() <= _CALL:
+            # The model's own words: nothing is asked by what stands beside them.
+            self._leftovers(item, _CALL, path, harmless=True)
         id = fields.text(item.get("call_id") or "", f"{path}.call_id")
         if not id:
             raise fields.missing(f"{path}.call_id")
@@ -189,6 +202,8 @@ class Conversation:
         self._say(ToolCall(id, name, arguments), path)
 
     def _result(self, item: Json, path: str) -> None:
+        if not item.keys() <= _RESULT:
+            self._leftovers(item, _RESULT, path)
         id = fields.text(item.get("call_id") or "", f"{path}.call_id")
         if not id:
             raise fields.missing(f"{path}.call_id")
@@ -217,6 +232,8 @@ class Conversation:
         self._give(ToolResult(id, name, words, _is_json(words), False, tuple(shown), tuple(extras)), path)
 
     def _reasoning(self, item: Json, path: str) -> None:
+        if not item.keys() <= _REASONING:
+            self._leftovers(item, _REASONING, path, harmless=True)
         id = fields.optional_text(item.get("id"), f"{path}.id") or ""
         proof = fields.optional_text(item.get("encrypted_content"), f"{path}.encrypted_content")
         summary = _thoughts(item, "summary", path)

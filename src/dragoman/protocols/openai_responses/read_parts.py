@@ -7,13 +7,14 @@ from dragoman.protocols.openai import fields, media
 
 # Hints for a vendor's cache, on any part: nothing is said differently without them.
 _HINTS = {"cache_control": "anthropic", "prompt_cache_breakpoint": "openai"}
-# What is read of each kind; `annotations` and `logprobs` are of an answer that is sent back, and say nothing to a model.
+# What is read of each kind.
 _KNOWN = frozenset(
     {
         "type", "text", "image_url", "file_id", "detail", "file_data", "file_url", "filename", "refusal", "input_audio",
-        "annotations", "logprobs",
     }
 )  # fmt: skip
+# Of an answer that is sent back: the model has its words, and nothing is asked by what was told beside them.
+_SAID_ALREADY = frozenset({"annotations", "logprobs"})
 _NONE: tuple[Extra, ...] = ()
 
 
@@ -91,7 +92,7 @@ def _file(value: Any, path: str, extras: tuple[Extra, ...]) -> Media:
 
 def _extras(part: dict[str, Any], path: str) -> tuple[Extra, ...]:
     return tuple(
-        Extra(_HINTS.get(key, ""), key, value, f"{path}.{key}", harmless=key in _HINTS)
+        Extra(_HINTS.get(key, ""), key, value, f"{path}.{key}", harmless=key in _HINTS or key in _SAID_ALREADY)
         for key, value in part.items()
         if key not in _KNOWN and key != "file" and value not in fields.EMPTY
     )

@@ -122,7 +122,10 @@ class _Scribe:
                 role = "developer"  # type: ignore[assignment]
             self.items.append({"role": role, "content": _plain(content)})
         if message.name:
-            self._losses.add_path(f"{message.origin}.name", "The model's protocol knows no names.", harmless=True)
+            self._unnamed(message)
+
+    def _unnamed(self, message: Message) -> None:
+        self._losses.add_path(f"{message.origin}.name", "The model's protocol knows no names.", harmless=True)
 
     def _media(self, part: Media, message: Message, number: int) -> Json:
         if part.signature is not None:
@@ -162,6 +165,8 @@ class _Scribe:
 
     def assistant(self, message: Message, turn: int) -> None:
         said: list[Json] = []
+        if message.name:
+            self._unnamed(message)
         if not self._speaking:
             self._speaking = True
             self._start = len(self.items)
