@@ -17,7 +17,9 @@ async def fit(call: Call, gateway: Gateway, step: Step) -> tuple[Step, Outgoing]
     if not step.same:
         read(call)
     if not step.others:
-        return step, await _said(call, gateway, step)
+        if call.carries and not step.same:
+            await carrying.fetch(call, gateway, step)
+        return step, prepare(call, step)
     fewest: int | None = None
     best, refusal = step, None
     for one in (step, *step.others):

@@ -17,18 +17,20 @@ from dragoman.observe.redaction import Redactor
 from dragoman.pipeline.step import Step
 from dragoman.providers.endpoint import Endpoint, endpoint_of
 
+_ALL = ("*",)
+
 
 class Key(Struct, frozen=True):
     """A caller's credential, without the credential. `expires` is in Unix seconds."""
 
     name: str
-    models: tuple[str, ...] = ("*",)
+    models: tuple[str, ...] = _ALL
     root: bool = False
     expires: float | None = None
 
     def may_use(self, *names: str) -> bool:
         """Whether the key may use a model known by any of these names."""
-        return _fits(self.models, names)
+        return self.models == _ALL or _fits(self.models, names)
 
 
 @lru_cache(maxsize=4096)

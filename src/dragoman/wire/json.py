@@ -1,5 +1,6 @@
 """The JSON door: the one place where a caller's or vendor's bytes become plain values."""
 
+from collections.abc import Callable
 from json import JSONDecoder
 from typing import Any, TypeVar
 
@@ -10,7 +11,8 @@ from dragoman.ir.errors import BadRequest
 T = TypeVar("T")
 
 _decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
+# Compact UTF-8 JSON.
+encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
 
 class NotJson(ValueError):
@@ -29,11 +31,11 @@ def decode(data: bytes) -> Any:
 
 def decode_object(data: bytes) -> dict[str, Any]:
     """A caller's body, which must be a JSON object. Raises BadRequest."""
-    if not data.strip():
-        raise BadRequest("The request body is empty. Send a JSON object.", code="invalid_json")
     try:
         value = decode(data)
     except NotJson as error:
+        if not data.strip():
+            raise BadRequest("The request body is empty. Send a JSON object.", code="invalid_json") from None
         raise BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
     if not isinstance(value, dict):
         raise BadRequest(f"The request body must be a JSON object, not {kind_of(value)}.", code="invalid_json")
@@ -54,14 +56,9 @@ def names_twice(data: bytes, name: str) -> bool:
     return sum(known == name for known, _ in found[0]) > 1
 
 
-def encode(value: Any) -> bytes:
-    """Compact UTF-8 JSON."""
-    return _encode(value)
-
-
 def encode_text(value: Any) -> str:
     """Compact JSON as text."""
-    return _encode(value).decode()
+    return encode(value).decode()
 
 
 def kind_of(value: Any) -> str:

@@ -43,6 +43,7 @@ CANDIDATE_EXTRAS = {
     "tokenCount": True,
     "groundingAttributions": True,
 }
+_BESIDE = frozenset(CANDIDATE_EXTRAS) | RESTS
 
 
 def answer_in(body: bytes) -> Object:
@@ -74,13 +75,15 @@ def read_response(body: bytes) -> Response:
         raise UpstreamBroken("The upstream answered without a candidate.")
     meta = value.get("usageMetadata")
     return Response(
-        id=words(value.get("responseId")),
-        model=words(value.get("modelVersion")).removeprefix("models/"),
-        candidates=tuple([_candidate(candidate, number) for number, candidate in enumerate(candidates)]),
-        usage=read_usage(meta),
-        block=block,
-        service_tier=read_tier(meta),
-        extras=response_extras(value),
+        # By place: by name costs several times as much.
+        words(value.get("responseId")),
+        words(value.get("modelVersion")).removeprefix("models/"),
+        tuple([_candidate(candidate, number) for number, candidate in enumerate(candidates)]),
+        read_usage(meta),
+        block,
+        0,
+        read_tier(meta),
+        response_extras(value),
     )
 
 
@@ -115,23 +118,21 @@ def _candidate(candidate: Object, number: int) -> Candidate:
     native = candidate.get("finishReason")
     finish = None
     if isinstance(native, str) and native:
-        called = any(isinstance(part, ToolCall) for part in parts)
+        called = False
+        for part in parts:
+            if part.__class__ is ToolCall:
+                called = True
         finish = read_finish(native, words(candidate.get("finishMessage")) or None, called)
-    extras = extras_in(candidate, f"candidates[{number}]")
+    extras: tuple[Extra, ...] = ()
     citations: tuple[Citation, ...] = ()
-    if not RESTS.isdisjoint(candidate):
-        rests = Grounding(candidate, texts_in(candidate), f"candidates[{number}]")
-        citations = tuple(rests.citations)
-        extras = (*[extra for extra in extras if extra.name not in RESTS], *rests.extras)
-        parts = with_deeds(parts, rests.deeds)
-    return Candidate(
-        index=index_of(candidate, number),
-        parts=parts,
-        finish=finish,
-        logprobs=logprobs_in(candidate),
-        citations=citations,
-        extras=extras,
-    )
+    if not _BESIDE.isdisjoint(candidate):
+        extras = extras_in(candidate, f"candidates[{number}]")
+        if not RESTS.isdisjoint(candidate):
+            rests = Grounding(candidate, texts_in(candidate), f"candidates[{number}]")
+            citations = tuple(rests.citations)
+            extras = (*[extra for extra in extras if extra.name not in RESTS], *rests.extras)
+            parts = with_deeds(parts, rests.deeds)
+    return Candidate(index_of(candidate, number), parts, finish, logprobs_in(candidate), citations, extras)
 
 
 def texts_in(candidate: Object) -> list[tuple[int, str]]:

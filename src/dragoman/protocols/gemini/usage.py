@@ -50,15 +50,15 @@ def usage_of_counts(counts: Counts) -> Usage:
         0,
         thoughts or 0,
         tool,
-        _shares(counts.promptTokensDetails),
-        _shares(counts.candidatesTokensDetails),
-        _shares(counts.cacheTokensDetails),
-        _shares(counts.toolUsePromptTokensDetails),
+        _shares(counts.promptTokensDetails) if counts.promptTokensDetails else (),
+        _shares(counts.candidatesTokensDetails) if counts.candidatesTokensDetails else (),
+        _shares(counts.cacheTokensDetails) if counts.cacheTokensDetails else (),
+        _shares(counts.toolUsePromptTokensDetails) if counts.toolUsePromptTokensDetails else (),
     )
 
 
 def _shares(details: tuple[_Share, ...]) -> tuple[tuple[str, int], ...]:
-    return tuple([(share.modality.lower(), share.tokenCount) for share in details]) if details else ()
+    return tuple([(share.modality.lower(), share.tokenCount) for share in details])
 
 
 def read_usage(meta: Any) -> Usage | None:

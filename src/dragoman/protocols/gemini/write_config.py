@@ -57,16 +57,10 @@ def _sampling(sampling: Sampling, profile: Profile, losses: Losses, config: Obje
             config["seed"] = sampling.seed
         else:
             losses.add("seed", "Gemini's seeds are 32-bit numbers")
-    for name, field, penalty in (
-        ("presence_penalty", "presencePenalty", sampling.presence_penalty),
-        ("frequency_penalty", "frequencyPenalty", sampling.frequency_penalty),
-    ):
-        if not penalty:
-            continue  # 0 is the default
-        if profile.penalties:
-            config[field] = penalty
-        else:
-            losses.add(name, "the model takes no penalties")
+    if sampling.presence_penalty:  # 0 is the default
+        _penalty("presence_penalty", "presencePenalty", sampling.presence_penalty, profile, losses, config)
+    if sampling.frequency_penalty:
+        _penalty("frequency_penalty", "frequencyPenalty", sampling.frequency_penalty, profile, losses, config)
     if sampling.candidate_count is not None:
         if sampling.candidate_count > MAX_CANDIDATES:
             raise BadRequest(
@@ -82,6 +76,13 @@ def _sampling(sampling: Sampling, profile: Profile, losses: Losses, config: Obje
         config["logprobs"] = sampling.top_logprobs
     if sampling.logit_bias:
         losses.add("logit_bias", "Gemini has no logit bias")
+
+
+def _penalty(name: str, field: str, penalty: float, profile: Profile, losses: Losses, config: Object) -> None:
+    if profile.penalties:
+        config[field] = penalty
+    else:
+        losses.add(name, "the model takes no penalties")
 
 
 def _format(request: Request, output: OutputFormat, profile: Profile, losses: Losses, config: Object) -> None:

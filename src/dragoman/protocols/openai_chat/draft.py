@@ -13,7 +13,6 @@ LEGACY = "dragoman.legacy_functions"
 class Draft:
     """What has been read so far; class attributes are what holds where nothing was said."""
 
-    sampling: dict[str, Any] | None = None
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
     parallel: bool | None = None
@@ -33,11 +32,7 @@ class Draft:
 
     def __init__(self) -> None:
         self.extras: list[Extra] = []
-
-    def sample(self, name: str, value: Any) -> None:
-        if self.sampling is None:
-            self.sampling = {}
-        self.sampling[name] = value
+        self.sampling: dict[str, Any] = {}
 
     def place(self, field: str, path: str) -> None:
         """Notes that the caller wrote `field` at `path`; the last one said holds."""

@@ -24,13 +24,13 @@ _NO_SAMPLING = Sampling()
 def read_request(body: bytes) -> Request:
     """Raises BadRequest with the path of the bad field."""
     given = decode_object(body)
-    model = given.get("model")
+    model = given.pop("model", None)
     if model is None:
         raise fields.missing("model")
     if type(model) is not str:
         raise fields.refuse("model", "a string", model)
     conversation = Conversation()
-    conversation.read(given.get("messages"))
+    conversation.read(given.pop("messages", None))
     draft = Draft()
     for key, value in given.items():
         if value is None:
@@ -41,7 +41,7 @@ def read_request(body: bytes) -> Request:
                 draft.extras.append(Extra("", key, value, key))
         else:
             reader(draft, value, key)
-    sampling = _NO_SAMPLING if draft.sampling is None else Sampling(**draft.sampling)
+    sampling = Sampling(**draft.sampling) if draft.sampling else _NO_SAMPLING
     return Request(
         model,
         tuple(conversation.messages),
@@ -87,7 +87,7 @@ def _skip(draft: Draft, value: Any, key: str) -> None:
 
 def _number(name: str) -> Reader:
     def read(draft: Draft, value: Any, key: str) -> None:
-        draft.sample(name, fields.number(value, key))
+        draft.sampling[name] = value if value.__class__ is float else fields.number(value, key)
 
     return read
 
@@ -101,37 +101,37 @@ def _integer(name: str, least: int | None = None) -> Reader:
                 param=key,
                 code="integer_below_min_value",
             )
-        draft.sample(name, whole)
+        draft.sampling[name] = whole
 
     return read
 
 
 def _max_tokens(draft: Draft, value: Any, key: str) -> None:
     """`max_tokens` is deprecated in favour of `max_completion_tokens`, which wins where both are there."""
-    whole = fields.integer(value, key)
+    whole: int = value if value.__class__ is int else fields.integer(value, key)
     if whole < 1:
         raise fields.invalid(key, f"expected a value >= 1, but got {whole} instead.")
-    if key == "max_completion_tokens" or draft.sampling is None or "max_output_tokens" not in draft.sampling:
-        draft.sample("max_output_tokens", whole)
+    if key == "max_completion_tokens" or "max_output_tokens" not in draft.sampling:
+        draft.sampling["max_output_tokens"] = whole
         draft.place("max_output_tokens", key)
 
 
 def _stop(draft: Draft, value: Any, key: str) -> None:
     if type(value) is str:
-        draft.sample("stop", (value,))
+        draft.sampling["stop"] = (value,)
         return
     if type(value) is not list:
         raise fields.refuse(key, "a string or an array of strings", value)
-    draft.sample("stop", tuple(fields.text(word, f"{key}[{number}]") for number, word in enumerate(value)))
+    draft.sampling["stop"] = tuple(fields.text(word, f"{key}[{number}]") for number, word in enumerate(value))
 
 
 def _logprobs(draft: Draft, value: Any, key: str) -> None:
-    draft.sample("logprobs", fields.flag(value, key))
+    draft.sampling["logprobs"] = fields.flag(value, key)
 
 
 def _logit_bias(draft: Draft, value: Any, key: str) -> None:
     biases = fields.table(value, key)
-    draft.sample("logit_bias", {token: fields.number(bias, f"{key}.{token}") for token, bias in biases.items()})
+    draft.sampling["logit_bias"] = {token: fields.number(bias, f"{key}.{token}") for token, bias in biases.items()}
 
 
 def _stream(draft: Draft, value: Any, key: str) -> None:

@@ -31,6 +31,10 @@ from dragoman.protocols.openai_chat.usage import Counts, read_usage, usage_of_co
 from dragoman.wire import json
 
 Json = dict[str, Any]
+# What a message may hold of the model's beside its content.
+_BESIDE = (
+    "reasoning_content", "reasoning", "extra_content", "refusal", "images", "audio", "tool_calls", "function_call",
+)  # fmt: skip
 
 
 def read_response(body: bytes) -> Response:
@@ -39,7 +43,7 @@ def read_response(body: bytes) -> Response:
     choices = value.get("choices")
     if type(choices) is not list:
         raise UpstreamBroken("The upstream's answer holds no choices.")
-    candidates = tuple(_candidate(choice, number) for number, choice in enumerate(choices) if type(choice) is dict)
+    candidates = tuple([_candidate(choice, number) for number, choice in enumerate(choices) if type(choice) is dict])
     if not candidates:
         raise UpstreamBroken("The upstream's answer holds no choices.")
     extras: tuple[Extra, ...] = ()
@@ -48,13 +52,15 @@ def read_response(body: bytes) -> Response:
             Extra("openai", "system_fingerprint", value["system_fingerprint"], "system_fingerprint", harmless=True),
         )
     return Response(
-        id=text_or_empty(value.get("id")),
-        model=text_or_empty(value.get("model")),
-        candidates=candidates,
-        usage=read_usage(value.get("usage")),
-        created=whole(value.get("created"), 0),
-        service_tier=text_or_empty(value.get("service_tier")) or None,
-        extras=extras,
+        # By place: by name costs several times as much.
+        text_or_empty(value.get("id")),
+        text_or_empty(value.get("model")),
+        candidates,
+        read_usage(value.get("usage")),
+        None,  # block
+        whole(value.get("created"), 0),
+        text_or_empty(value.get("service_tier")) or None,
+        extras,
     )
 
 
@@ -88,7 +94,10 @@ def _candidate(choice: Json, number: int) -> Candidate:
     if type(message) is not dict:
         message = {}
     parts = read_message(message)
-    called = any(type(part) is ToolCall for part in parts)
+    called = False
+    for part in parts:
+        if type(part) is ToolCall:
+            called = True
     word = choice.get("finish_reason")
     logprobs = choice.get("logprobs")
     read = read_logprobs(logprobs) if logprobs else None
@@ -96,21 +105,15 @@ def _candidate(choice: Json, number: int) -> Candidate:
     citations: tuple[Citation, ...] = ()
     if annotations := message.get("annotations"):
         citations, extras = read_annotations(annotations, f"choices[{number}].message.annotations")
-    return Candidate(
-        index=whole(choice.get("index"), number),
-        parts=parts,
-        finish=read_finish(word, called=called) if type(word) is str and word else None,
-        logprobs=read,
-        citations=citations,
-        extras=extras,
-    )
+    finish = read_finish(word, called=called) if type(word) is str and word else None
+    return Candidate(whole(choice.get("index"), number), parts, finish, read, citations, extras)
 
 
 def read_message(message: Json) -> tuple[Part, ...]:
     """An assistant's message: thoughts, then text, pictures and sound, then calls, as Chat Completions keeps no other order."""
     parts: list[Part] = []
     content = message.get("content")
-    if type(content) is str and len(message) == 2:
+    if type(content) is str and not any(map(message.get, _BESIDE)):  # nearly every answer
         return (Text(content),) if content else ()
     thought = message.get("reasoning_content") or message.get("reasoning")
     if type(thought) is str and thought:

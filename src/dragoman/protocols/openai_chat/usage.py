@@ -62,8 +62,10 @@ def usage_of_counts(counts: Counts) -> Usage:
         0,
         _typed_modalities(into),
         _typed_modalities(out),
-        accepted_prediction=out.accepted_prediction_tokens or 0,
-        rejected_prediction=out.rejected_prediction_tokens or 0,
+        (),
+        (),
+        out.accepted_prediction_tokens or 0,
+        out.rejected_prediction_tokens or 0,
     )
 
 
@@ -131,7 +133,7 @@ def write_usage(usage: Usage) -> dict[str, Any]:
     return {
         "prompt_tokens": usage.input,
         "completion_tokens": usage.output,
-        "total_tokens": usage.total,
+        "total_tokens": usage.input + usage.output,
         "prompt_tokens_details": into,
         "completion_tokens_details": out,
     }

@@ -89,6 +89,12 @@ def _choice(candidate: Candidate, request: Request, stamp: Stamp, losses: Losses
 
 
 def _message(candidate: Candidate, request: Request, stamp: Stamp, losses: Losses) -> tuple[Json, bool]:
+    parts, finish = candidate.parts, candidate.finish
+    if len(parts) == 1 and parts[0].__class__ is Text and not (candidate.citations or candidate.extras):
+        only: Text = parts[0]
+        if only.signature is None and not only.extras:  # nearly every answer
+            declined = finish.message if finish is not None and finish.reason == "refusal" else None
+            return {"role": "assistant", "content": only.text, "refusal": declined or None}, False
     said: list[str] | None = None
     thoughts: list[str] = []
     calls: list[Json] = []
