@@ -21,6 +21,11 @@ def forwarded(body: bytes, model: str, route: Route = ROUTE) -> tuple[str, bytes
     return out.path, out.body
 
 
+def lost(body: bytes) -> list[tuple[str, bool]]:
+    out = PROTOCOL.forward(body, PROTOCOL.peek(body, ROUTE), ROUTE, "m", profile_for("anthropic", "m"))
+    return [(loss.path, loss.harmless) for loss in out.losses]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -109,6 +114,13 @@ def test_citations_of_another_vendor() -> None:
         conversation({**TEXT, "citations": [own, theirs, document]}, {**TEXT, "citations": [theirs]}), "m"
     )
     assert json.loads(body)["messages"][1]["content"] == [{**TEXT, "citations": [own, document]}, TEXT]
+    assert lost(conversation(THINKING, {**TEXT, "citations": [theirs]})) == [("messages.1.content.1.citations", True)]
+
+
+def test_a_page_that_another_vendor_read_is_missed() -> None:
+    found = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_dgx0", "content": []}
+    read = {"type": "web_fetch_tool_result", "tool_use_id": "srvtoolu_dgx1", "content": {}}
+    assert lost(conversation(found, read, TEXT)) == [("messages.1.content.0", True), ("messages.1.content.1", False)]
 
 
 def test_thinking_stops_where_the_last_step_was_anothers() -> None:
@@ -116,6 +128,13 @@ def test_thinking_stops_where_the_last_step_was_anothers() -> None:
     thinking = {"type": "enabled", "budget_tokens": 2000}
     _, body = forwarded(conversation(foreign, CALL, last=RESULT, thinking=thinking), "m")
     assert json.loads(body)["thinking"] == {"type": "disabled"}
+    for asked, path in ((thinking, "thinking.budget_tokens"), ({"type": "adaptive"}, "thinking")):
+        told = lost(conversation(foreign, CALL, last=RESULT, thinking=asked))
+        assert told == [("messages.1.content.0", True), (path, False)]
+    assert lost(conversation(foreign, CALL, last=RESULT, thinking={"type": "disabled"})) == [
+        ("messages.1.content.0", True)
+    ]
+    assert lost(conversation(foreign, CALL, last=RESULT)) == [("messages.1.content.0", True)]
     _, body = forwarded(conversation(foreign, TEXT, thinking=thinking), "m")
     assert json.loads(body)["thinking"] == thinking
 

@@ -13,14 +13,16 @@ from typing import Any
 import msgspec
 
 from dragoman.catalog.profile import Profile
+from dragoman.ir import Loss
 from dragoman.protocols.anthropic import fields, proofs
 from dragoman.protocols.anthropic.deeds import MINTED
-from dragoman.protocols.anthropic.unthought import without_thinking
+from dragoman.protocols.anthropic.unthought import OFF, WITHOUT, without_thinking
 from dragoman.protocols.anthropic.write_request import COUNT_PATH, PATH
 from dragoman.protocols.base import Outgoing, Peek, Route
 from dragoman.wire.body import decode_head, head_of, members, with_model
 from dragoman.wire.json import decode, encode
 
+_ANOTHERS = "what another vendor made is not sent to this one"
 _MARKS = (b'"' + proofs.TAG.encode(), b'"' + MINTED.encode())
 
 
@@ -33,26 +35,39 @@ def peek(body: bytes, route: Route) -> Peek:
 def forward(body: bytes, peeked: Peek, route: Route, model: str, profile: Profile) -> Outgoing:
     if model != peeked.model:
         body = with_model(body, peeked.model, model)
+    left_out: tuple[Loss, ...] = ()
     if _MARKS[0] in body or _MARKS[1] in body:
-        body = _without_foreign(body, profile)
+        body, left_out = _without_foreign(body)
     body, losses = without_thinking(body)
-    return Outgoing(COUNT_PATH if route.operation == "count_tokens" else PATH, body, peeked.stream, losses)
+    path = COUNT_PATH if route.operation == "count_tokens" else PATH
+    return Outgoing(path, body, peeked.stream, (*left_out, *losses) if left_out else losses)
 
 
-def _without_foreign(body: bytes, profile: Profile) -> bytes:
+def _without_foreign(body: bytes) -> tuple[bytes, tuple[Loss, ...]]:
     held = members(body)
     messages = decode(bytes(held["messages"])) if "messages" in held else None
     if type(messages) is not list:
-        return body
+        return body, ()
     kept: list[Any] = []
+    losses: list[Loss] = []
     unsigned = changed = False
-    for message in messages:
+    for number, message in enumerate(messages):
         content = message.get("content") if type(message) is dict else None
         if type(content) is not list:
             kept.append(message)
             continue
-        own = [block for block in content if not _is_foreign(block)]
-        cited = [block for block in own if _drop_citations(block)]
+        own: list[Any] = []
+        cited = False
+        for at, block in enumerate(content):
+            if _is_foreign(block):
+                # What was found stands in the words that followed it; a page that was read does not.
+                harmless = block["type"] != "web_fetch_tool_result"
+                losses.append(Loss(f"messages.{number}.content.{at}", _ANOTHERS, harmless))
+                continue
+            own.append(block)
+            if _drop_citations(block):
+                losses.append(Loss(f"messages.{number}.content.{at}.citations", _ANOTHERS, harmless=True))
+                cited = True
         if message.get("role") == "assistant":
             unsigned = len(own) < len(content)
         if len(own) < len(content) or cited:
@@ -61,12 +76,21 @@ def _without_foreign(body: bytes, profile: Profile) -> bytes:
         if own:
             kept.append(message)
     if not changed:
-        return body
+        return body, ()
     held["messages"] = msgspec.Raw(encode(kept))
-    if unsigned and "thinking" in held and _ends_with_result(kept):
+    if unsigned and (asked := _thinking_asked(held.get("thinking"))) and _ends_with_result(kept):
         # 400 "Expected `thinking` or `redacted_thinking`, but found `tool_use`": this step was another model's.
-        held["thinking"] = msgspec.Raw(b'{"type":"disabled"}')
-    return encode(held)
+        held["thinking"] = OFF
+        losses.append(Loss(asked, WITHOUT))
+    return encode(held), tuple(losses)
+
+
+def _thinking_asked(raw: msgspec.Raw | None) -> str:
+    """Where the body asks for thinking; "" where it does not."""
+    asked = None if raw is None else decode(bytes(raw))
+    if type(asked) is not dict or asked.get("type") == "disabled":
+        return ""
+    return "thinking.budget_tokens" if "budget_tokens" in asked else "thinking"
 
 
 def _is_foreign(block: Any) -> bool:

@@ -12,10 +12,8 @@ from msgspec import Raw, Struct
 
 from dragoman.ir import Loss
 
-WITHOUT = (
-    Loss("thinking.budget_tokens", "earlier steps of the turn were another model's; this one goes without thinking"),
-)
-_OFF = Raw(b'{"type":"disabled"}')
+WITHOUT = "earlier steps of the turn were another model's; this one goes without thinking"
+OFF = Raw(b'{"type":"disabled"}')
 
 
 class _Thinking(Struct, gc=False):
@@ -56,7 +54,7 @@ def without_thinking(body: bytes) -> tuple[bytes, tuple[Loss, ...]]:
         members: dict[str, Any] = dict(_decode_members(body))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return body, ()  # Anthropic's to refuse
-    return msgspec.json.encode({**members, "thinking": _OFF}), WITHOUT
+    return msgspec.json.encode({**members, "thinking": OFF}), (Loss("thinking.budget_tokens", WITHOUT),)
 
 
 def _is_anothers(messages: list[Raw]) -> bool:
