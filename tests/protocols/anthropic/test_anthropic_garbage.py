@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anthropic_golden import GOLDEN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from dragoman.protocols.anthropic import PROTOCOL
 from dragoman.protocols.anthropic.read_request import _READERS
 from dragoman.protocols.base import Peek, Route, Stamp
 from dragoman.protocols.known import PROTOCOLS
+from protocols.golden import GOLDEN
 
 ROUTE = Route("generate")
 ASKED = b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}'
@@ -51,7 +51,7 @@ BODY = st.fixed_dictionaries(
 )
 VALID = [
     json.loads(path.read_bytes())
-    for path in sorted((GOLDEN / "requests").glob("*.json"))
+    for path in sorted((GOLDEN / "anthropic" / "requests").glob("*.json"))
     if path.name.count(".") == 1 and not path.name.startswith("bad_")
 ]
 
@@ -255,7 +255,7 @@ def test_any_order_is_a_valid_stream(events: list[Event]) -> None:
     assert "".join(event.text for event in again if isinstance(event, neutral.TextDelta)) == told
 
 
-@pytest.mark.parametrize("path", sorted((GOLDEN / "streams").glob("*.sse")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((GOLDEN / "anthropic" / "streams").glob("*.sse")), ids=lambda path: path.stem)
 def test_tap_passes_all_bytes(path: Path) -> None:
     data = path.read_bytes()
     tap = PROTOCOL.tap(Peek("m", True, True), ROUTE)

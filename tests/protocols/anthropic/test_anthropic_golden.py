@@ -5,12 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anthropic_golden import cases, check, lost, plain
 
 from dragoman.catalog.profile import profile_for
-from dragoman.ir import BadRequest, Event, Failed, Losses, UpstreamError
+from dragoman.ir import BadRequest, Losses, UpstreamError
 from dragoman.protocols.anthropic import PROTOCOL
 from dragoman.protocols.base import Route, Stamp
+from protocols.golden import (
+    cases,
+    check,
+    check_error,
+    check_stream,
+    lost,
+    plain,
+    read_stream,
+    reads_alike_in_pieces,
+    write_stream,
+    writes_alike_again,
+)
 
 ROUTE = Route("generate")
 COUNT = Route("count_tokens")
@@ -18,7 +29,7 @@ STAMP = Stamp("msg_golden", 1782955817, "the-model")
 ASKED = b'{"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}'
 
 
-@pytest.mark.parametrize("case", cases("requests"))
+@pytest.mark.parametrize("case", cases("anthropic", "requests"))
 def test_request(case: Path) -> None:
     try:
         request = PROTOCOL.read_request(case.read_bytes(), ROUTE)
@@ -49,7 +60,7 @@ def test_request(case: Path) -> None:
     assert PROTOCOL.read_request(counted.body, COUNT).messages
 
 
-@pytest.mark.parametrize("case", cases("responses"))
+@pytest.mark.parametrize("case", cases("anthropic", "responses"))
 def test_response(case: Path) -> None:
     body = case.read_bytes()
     try:
@@ -66,64 +77,27 @@ def test_response(case: Path) -> None:
     check(case, ".anthropic.json", {"body": json.loads(written), "losses": lost(losses)})
 
 
-def read_stream(pieces: list[bytes]) -> tuple[list[Event], UpstreamError | None]:
-    reader = PROTOCOL.stream_reader()
-    events: list[Event] = []
-    try:
-        for piece in pieces:
-            events += reader.feed(piece)
-        events += reader.end()
-    except UpstreamError as error:
-        return events, error
-    return events, None
-
-
-def write_stream(events: list[Event], error: UpstreamError | None) -> bytes:
-    writer = PROTOCOL.stream_writer(PROTOCOL.read_request(ASKED, ROUTE), STAMP, ROUTE)
-    written = writer.write(events)
-    return written + (writer.end() if error is None else writer.fail(error))
-
-
-@pytest.mark.parametrize("case", cases("streams", ".sse"))
+@pytest.mark.parametrize("case", cases("anthropic", "streams", ".sse"))
 def test_stream(case: Path) -> None:
-    events, error = read_stream([case.read_bytes()])
-    check(case, ".ir.json", [plain(event) for event in events] + ([] if error is None else [plain(error)]))
-    check(case, ".anthropic.sse", write_stream(events, error).decode())
+    check_stream(PROTOCOL, ASKED, STAMP, case, ".anthropic.sse")
 
 
-@pytest.mark.parametrize("case", cases("streams", ".sse"))
+@pytest.mark.parametrize("case", cases("anthropic", "streams", ".sse"))
 def test_stream_in_pieces(case: Path) -> None:
-    body = case.read_bytes()
-    whole, error = read_stream([body])
-    expected = [plain(event) for event in whole]
-    splits = [[body[at : at + 1] for at in range(len(body))]]
-    splits += [[body[:at], body[at:]] for at, byte in enumerate(body) if byte & 0xC0 == 0x80 or byte in b"\r\n"]
-    for pieces in splits:
-        events, failed = read_stream(pieces)
-        # What was complete before a failure may or may not have been given out.
-        if error is None:
-            assert [plain(event) for event in events] == expected
-        assert type(failed) is type(error)
+    reads_alike_in_pieces(PROTOCOL, case.read_bytes())
 
 
-@pytest.mark.parametrize("case", cases("streams", ".sse"))
+@pytest.mark.parametrize("case", cases("anthropic", "streams", ".sse"))
 def test_stream_written_again(case: Path) -> None:
-    """What is written reads as what it was written from, but for the stamp."""
-    events, error = read_stream([case.read_bytes()])
-    if error is not None or any(isinstance(event, Failed) for event in events):
-        return
-    writer = PROTOCOL.stream_writer(PROTOCOL.read_request(ASKED, ROUTE), STAMP, ROUTE)
-    one_by_one = b"".join(writer.write([event]) for event in events) + writer.end()
-    again, _ = read_stream([one_by_one])
-    assert write_stream(again, None) == one_by_one
+    writes_alike_again(PROTOCOL, ASKED, STAMP, case.read_bytes())
 
 
-@pytest.mark.parametrize("case", cases("streams", ".sse"))
+@pytest.mark.parametrize("case", cases("anthropic", "streams", ".sse"))
 def test_stream_grammar(case: Path) -> None:
     """One block open at a time, dense indexes, all closed, the ends in their order."""
-    events, error = read_stream([case.read_bytes()])
+    events, error = read_stream(PROTOCOL, [case.read_bytes()])
     told: list[Any] = []
-    for raw in write_stream(events, error).split(b"\n\n")[:-1]:
+    for raw in write_stream(PROTOCOL, ASKED, STAMP, events, error).split(b"\n\n")[:-1]:
         name, data = raw.split(b"\n")
         told.append(json.loads(data.removeprefix(b"data: ")))
         assert name == b"event: " + told[-1]["type"].encode()
@@ -144,17 +118,8 @@ def test_stream_grammar(case: Path) -> None:
     assert not open_
 
 
-@pytest.mark.parametrize("case", cases("errors"))
+@pytest.mark.parametrize("case", cases("anthropic", "errors"))
 def test_error(case: Path) -> None:
-    given = json.loads(case.read_bytes())
-    headers = [(name.encode(), value.encode()) for name, value in given["headers"]]
-    error = PROTOCOL.read_error(given["status"], headers, given["body"].encode())
-    check(case, ".ir.json", plain(error))
-    status, written, body = PROTOCOL.write_error(error, ROUTE)
-    told = json.loads(body)
-    assert told["type"] == "error" and told["error"].keys() == {"type", "message"}
-    check(
-        case,
-        ".anthropic.json",
-        {"status": status, "headers": {name.decode(): value.decode() for name, value in written}, "body": told},
-    )
+    _, told = check_error(PROTOCOL, case, ".anthropic.json")
+    assert told["type"] == "error"
+    assert told["error"].keys() == {"type", "message"}

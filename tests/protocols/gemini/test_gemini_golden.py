@@ -1,35 +1,23 @@
-"""The golden matrix: each input file is read, shown as neutral values, and written back as Gemini.
-
-`DRAGOMAN_UPDATE_GOLDEN=1` writes the expectations anew; look at the difference before you commit it.
-"""
+"""The golden matrix: each input file is read, shown as neutral values, and written back as Gemini."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gemini_golden import GOLDEN, check, check_bytes, show
 
 from dragoman.catalog.profile import profile_for
 from dragoman.ir import DragomanError, Event, Failed, Losses, UpstreamError
 from dragoman.protocols.base import Route, Stamp
 from dragoman.protocols.gemini import PROTOCOL
+from protocols.golden import cases, check, check_error, lost, plain, read_stream
 
 STAMP = Stamp("dragoman-id", 1_790_000_000, "shown-model")
 SSE = Route("generate", "m", True)
 ARRAY = Route("generate", "m", True, True)
 
 
-def cases(folder: str, ending: str) -> list[Any]:
-    found = sorted(path for path in (GOLDEN / folder).glob(f"*{ending}") if path.name.count(".") == 1)
-    return [pytest.param(path, id=path.stem) for path in found]
-
-
-def told(losses: Losses) -> list[Any]:
-    return [show(loss) for loss in losses.found]
-
-
-@pytest.mark.parametrize("case", cases("requests", ".json"))
+@pytest.mark.parametrize("case", cases("gemini", "requests"))
 def test_request(case: Path) -> None:
     given = json.loads(case.read_text())
     path, _, query = given["path"].partition("?")
@@ -39,35 +27,35 @@ def test_request(case: Path) -> None:
     try:
         request = PROTOCOL.read_request(body, route)
     except DragomanError as error:
-        check(case.with_suffix(".ir.json"), show(error))
+        check(case, ".ir.json", plain(error))
         return
-    check(case.with_suffix(".ir.json"), show(request))
+    check(case, ".ir.json", plain(request))
     losses = Losses(PROTOCOL.spelling)
     assert route.model is not None
     try:
         out = PROTOCOL.write_request(request, route.model, profile_for("gemini", route.model), losses)
     except DragomanError as error:
-        check(case.with_suffix(".gemini.json"), show(error))
+        check(case, ".gemini.json", plain(error))
         return
     written = json.loads(out.body)
-    check(case.with_suffix(".gemini.json"), {"path": out.path, "body": written, "losses": told(losses)})
+    check(case, ".gemini.json", {"path": out.path, "body": written, "losses": lost(losses)})
     # What was written is a Gemini request that means the same, whatever the model could not take.
     again = PROTOCOL.read_request(out.body, route)
     assert [message.role for message in again.messages]
 
 
-@pytest.mark.parametrize("case", cases("responses", ".json"))
+@pytest.mark.parametrize("case", cases("gemini", "responses"))
 def test_response(case: Path) -> None:
     try:
         response = PROTOCOL.read_response(case.read_bytes())
     except UpstreamError as error:
-        check(case.with_suffix(".ir.json"), show(error))
+        check(case, ".ir.json", plain(error))
         return
-    check(case.with_suffix(".ir.json"), show(response))
+    check(case, ".ir.json", plain(response))
     losses = Losses(PROTOCOL.spelling)
     request = PROTOCOL.read_request(b'{"contents":[{"parts":[{"text":"x"}]}]}', Route("generate", "m", False))
     written = PROTOCOL.write_response(response, request, STAMP, losses)
-    check(case.with_suffix(".gemini.json"), {"body": json.loads(written), "losses": told(losses)})
+    check(case, ".gemini.json", {"body": json.loads(written), "losses": lost(losses)})
     again = PROTOCOL.read_response(written)
     assert [one.parts for one in again.candidates] == [one.parts for one in response.candidates]
     assert [one.finish and one.finish.reason for one in again.candidates] == [
@@ -76,31 +64,19 @@ def test_response(case: Path) -> None:
     assert (again.usage, again.block) == (response.usage, response.block)
 
 
-def read_stream(pieces: list[bytes]) -> tuple[list[Event], UpstreamError | None]:
-    reader = PROTOCOL.stream_reader()
-    events: list[Event] = []
-    try:
-        for piece in pieces:
-            events += reader.feed(piece)
-        events += reader.end()
-    except UpstreamError as error:
-        return events, error
-    return events, None
-
-
-@pytest.mark.parametrize("case", cases("streams", ".sse"))
+@pytest.mark.parametrize("case", cases("gemini", "streams", ".sse"))
 def test_stream(case: Path) -> None:
     data = case.read_bytes()
-    events, broken = read_stream([data])
-    shown = [show(event) for event in events]
-    check(case.with_suffix(".ir.json"), {"events": shown, "broken": None if broken is None else show(broken)})
+    events, broken = read_stream(PROTOCOL, [data])
+    shown = [plain(event) for event in events]
+    check(case, ".ir.json", shown + ([] if broken is None else [plain(broken)]))
     for pieces in (
         [data[at : at + 1] for at in range(len(data))],
         [data[at : at + 7] for at in range(0, len(data), 7)],
         *([data[:at], data[at:]] for at in range(len(data)) if data[at] & 0xC0 == 0x80),
     ):
-        again, broken_again = read_stream(pieces)
-        assert [show(event) for event in again] == shown
+        again, broken_again = read_stream(PROTOCOL, pieces)
+        assert [plain(event) for event in again] == shown
         assert (broken_again and broken_again.message) == (broken and broken.message)
     for route, ending in ((SSE, ".gemini.sse"), (ARRAY, ".gemini.array.json")):
         request = PROTOCOL.read_request(b'{"contents":[{"parts":[{"text":"x"}]}]}', route)
@@ -108,14 +84,14 @@ def test_stream(case: Path) -> None:
         close = (lambda writer: writer.end()) if broken is None else (lambda writer: writer.fail(broken))
         written = whole.write(events) + close(whole)
         assert b"".join(single.write([event]) for event in events) + close(single) == written
-        check_bytes(case.with_suffix(ending), written)
+        check(case, ending, written.decode())
         if route.array:
             assert isinstance(json.loads(written), list)
         else:
             assert all(event.startswith(b"data: {") for event in written.split(b"\r\n\r\n")[:-1])
             assert written.endswith(b"\r\n\r\n")
         # What was written says the same when it is read.
-        once_more, _ = read_stream([written])
+        once_more, _ = read_stream(PROTOCOL, [written])
         assert texts(once_more) == texts(events)
 
 
@@ -129,10 +105,10 @@ def texts(events: list[Event]) -> Any:
     return {key: text for key, text in said.items() if text}
 
 
-@pytest.mark.parametrize("case", cases("streams", ".sse"))
+@pytest.mark.parametrize("case", cases("gemini", "streams", ".sse"))
 def test_tap(case: Path) -> None:
     data = case.read_bytes()
-    events, _ = read_stream([data])
+    events, _ = read_stream(PROTOCOL, [data])
     array = data.startswith(b"[")
     for pieces in ([data], [data[at : at + 1] for at in range(len(data))]):
         route = ARRAY if array else SSE
@@ -149,13 +125,7 @@ def test_tap(case: Path) -> None:
         assert (tap.failed.message if tap.failed else None) == (failed[0] if failed else None)
 
 
-@pytest.mark.parametrize("case", cases("errors", ".json"))
+@pytest.mark.parametrize("case", cases("gemini", "errors"))
 def test_error(case: Path) -> None:
-    given = json.loads(case.read_text())
-    headers = [(name.encode(), value.encode()) for name, value in given["headers"]]
-    error = PROTOCOL.read_error(given["status"], headers, given["body"].encode())
-    check(case.with_suffix(".ir.json"), show(error))
-    status, sent, body = PROTOCOL.write_error(error, None)
-    shown = {"status": status, "headers": {name.decode(): value.decode() for name, value in sent}}
-    check(case.with_suffix(".gemini.json"), {**shown, "body": json.loads(body)})
-    assert json.loads(PROTOCOL.write_error(error, ARRAY)[2]) == [json.loads(body)]
+    error, told = check_error(PROTOCOL, case, ".gemini.json")
+    assert json.loads(PROTOCOL.write_error(error, ARRAY)[2]) == [told]

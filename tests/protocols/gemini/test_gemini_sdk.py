@@ -8,7 +8,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from gemini_golden import GOLDEN
+
+from protocols.golden import GOLDEN
 
 genai = pytest.importorskip("google.genai")
 
@@ -22,7 +23,7 @@ class _Recorded(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["content-length"]))
         name = self.path.partition("models/")[2].partition(":")[0]
         if "streamGenerateContent" in self.path:
-            kind, body = "text/event-stream", (GOLDEN / "streams" / f"{name}.gemini.sse").read_bytes()
+            kind, body = "text/event-stream", (GOLDEN / "gemini" / "streams" / f"{name}.gemini.sse").read_bytes()
             status = 200
         else:
             kind = "application/json"
@@ -39,8 +40,8 @@ class _Recorded(BaseHTTPRequestHandler):
 
 
 def _golden(name: str) -> Path:
-    answer = GOLDEN / "responses" / f"{name}.gemini.json"
-    return answer if answer.exists() else GOLDEN / "errors" / answer.name
+    answer = GOLDEN / "gemini" / "responses" / f"{name}.gemini.json"
+    return answer if answer.exists() else GOLDEN / "gemini" / "errors" / answer.name
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def models() -> Iterator[Any]:
 
 
 def written(folder: str, ending: str) -> list[Any]:
-    found = sorted(path for path in (GOLDEN / folder).glob(f"*.gemini{ending}"))
+    found = sorted(path for path in (GOLDEN / "gemini" / folder).glob(f"*.gemini{ending}"))
     return [pytest.param(path, id=path.name.partition(".")[0]) for path in found]
 
 
@@ -83,9 +84,9 @@ def test_streams(models: Any, path: Path) -> None:
     except genai.errors.APIError:
         failed = True
     events = json.loads((path.parent / path.name.replace(".gemini.sse", ".ir.json")).read_text())
-    said = [event["text"] for event in events["events"] if event["#"] in ("TextDelta", "ThoughtDelta")]
+    said = [event["text"] for event in events if event[""] in ("TextDelta", "ThoughtDelta")]
     assert "".join(texts) == "".join(said)
-    assert failed == (events["broken"] is not None or any(event["#"] == "Failed" for event in events["events"]))
+    assert failed == any(event[""] in ("Failed", "UpstreamBroken") for event in events)
 
 
 @pytest.mark.parametrize("path", written("errors", ".json"))

@@ -11,8 +11,7 @@ from dragoman.catalog.profile import Profile, profile_for
 from dragoman.ir import BadRequest
 from dragoman.protocols.base import Peek, Route
 from dragoman.protocols.openai_chat import PROTOCOL
-
-from .conftest import GOLDEN
+from protocols.golden import GOLDEN
 
 ROUTE = Route("generate")
 OPENAI = profile_for("openai-chat", "gpt-4o")
@@ -182,7 +181,7 @@ def test_splice_changes_the_model_only(members: dict[str, Any], old: str, first:
     assert json.loads(forward(body, "the-new-one")) == {**json.loads(body), "model": "the-new-one"}
 
 
-STREAM = (GOLDEN / "streams" / "recorded_answer.sse").read_bytes()
+STREAM = (GOLDEN / "openai_chat" / "streams" / "recorded_answer.sse").read_bytes()
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 100000])
@@ -208,7 +207,7 @@ def test_tap_keeps_counts_nobody_asked_for(size: int) -> None:
 
 def test_tap_of_an_error() -> None:
     tap = PROTOCOL.tap(Peek("m", True, False), ROUTE)
-    body = (GOLDEN / "streams" / "error_inside.sse").read_bytes()
+    body = (GOLDEN / "openai_chat" / "streams" / "error_inside.sse").read_bytes()
     assert tap.feed(body) + tap.end() == body
     assert tap.failed is not None
     assert tap.failed.message == "The server is overloaded"
@@ -217,7 +216,7 @@ def test_tap_of_an_error() -> None:
 
 def test_tap_of_a_cut_stream() -> None:
     tap = PROTOCOL.tap(Peek("m", True, False), ROUTE)
-    tap.feed((GOLDEN / "streams" / "bad_cut.sse").read_bytes())
+    tap.feed((GOLDEN / "openai_chat" / "streams" / "bad_cut.sse").read_bytes())
     assert tap.end() == b""
     assert tap.started
     assert not tap.finished
@@ -232,7 +231,7 @@ def test_tap_without_output() -> None:
 
 def test_tap_of_counts_beside_content() -> None:
     tap = PROTOCOL.tap(Peek("m", True, False), ROUTE)
-    body = (GOLDEN / "streams" / "crlf_comments.sse").read_bytes()
+    body = (GOLDEN / "openai_chat" / "streams" / "crlf_comments.sse").read_bytes()
     assert tap.feed(body) + tap.end() == body
     assert tap.usage is not None
     assert tap.finished

@@ -2,16 +2,23 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dragoman.catalog.profile import profile_for
-from dragoman.ir import BadRequest, Event, Failed, Losses, UpstreamError
+from dragoman.ir import BadRequest, Losses, UpstreamError
 from dragoman.protocols.base import Route, Stamp
 from dragoman.protocols.openai_chat import PROTOCOL
-
-from .conftest import cases, plain
+from protocols.golden import (
+    cases,
+    check,
+    check_error,
+    check_stream,
+    lost,
+    plain,
+    reads_alike_in_pieces,
+    writes_alike_again,
+)
 
 ROUTE = Route("generate")
 STAMP = Stamp("chatcmpl-golden", 1782955817, "the-model")
@@ -20,108 +27,60 @@ ASKED = b"""{"model": "the-model", "messages": [{"role": "user", "content": "Hi"
   "tools": [{"type": "custom", "custom": {"name": "sql"}}]}"""
 
 
-def losses_of(losses: Losses) -> list[list[Any]]:
-    return [[loss.path, loss.why, *(["harmless"] if loss.harmless else [])] for loss in losses.found]
-
-
-@pytest.mark.parametrize("case", cases("requests"))
-def test_request(case: Path, golden: Any) -> None:
+@pytest.mark.parametrize("case", cases("openai_chat", "requests"))
+def test_request(case: Path) -> None:
     body = case.read_bytes()
     try:
         request = PROTOCOL.read_request(body, ROUTE)
     except BadRequest as error:
-        golden(case, ".ir.json", plain(error))
+        check(case, ".ir.json", plain(error))
         return
-    golden(case, ".ir.json", plain(request))
+    check(case, ".ir.json", plain(request))
     losses = Losses(PROTOCOL.spelling)
     try:
         sent = PROTOCOL.write_request(request, request.model, profile_for("openai-chat", request.model), losses)
     except BadRequest as error:
-        golden(case, ".openai_chat.json", plain(error))
+        check(case, ".openai_chat.json", plain(error))
         return
     assert sent.path == "/chat/completions"
-    golden(case, ".openai_chat.json", {"body": json.loads(sent.body), "losses": losses_of(losses)})
+    check(case, ".openai_chat.json", {"body": json.loads(sent.body), "losses": lost(losses)})
 
 
-@pytest.mark.parametrize("case", cases("responses"))
-def test_response(case: Path, golden: Any) -> None:
+@pytest.mark.parametrize("case", cases("openai_chat", "responses"))
+def test_response(case: Path) -> None:
     body = case.read_bytes()
     try:
         response = PROTOCOL.read_response(body)
     except UpstreamError as error:
-        golden(case, ".ir.json", plain(error))
+        check(case, ".ir.json", plain(error))
         with pytest.raises(type(error)):
             PROTOCOL.read_usage(body)
         return
-    golden(case, ".ir.json", plain(response))
+    check(case, ".ir.json", plain(response))
     assert PROTOCOL.read_usage(body) == response.usage
     losses = Losses(PROTOCOL.spelling)
     written = PROTOCOL.write_response(response, PROTOCOL.read_request(ASKED, ROUTE), STAMP, losses)
-    golden(case, ".openai_chat.json", {"body": json.loads(written), "losses": losses_of(losses)})
+    check(case, ".openai_chat.json", {"body": json.loads(written), "losses": lost(losses)})
 
 
-def read_stream(pieces: list[bytes]) -> tuple[list[Event], UpstreamError | None]:
-    reader = PROTOCOL.stream_reader()
-    events: list[Event] = []
-    try:
-        for piece in pieces:
-            events += reader.feed(piece)
-        events += reader.end()
-    except UpstreamError as error:
-        return events, error
-    return events, None
+@pytest.mark.parametrize("case", cases("openai_chat", "streams", ".sse"))
+def test_stream(case: Path) -> None:
+    check_stream(PROTOCOL, ASKED, STAMP, case, ".openai_chat.sse")
 
 
-@pytest.mark.parametrize("case", cases("streams", ".sse"))
-def test_stream(case: Path, golden: Any) -> None:
-    body = case.read_bytes()
-    events, error = read_stream([body])
-    golden(case, ".ir.json", [plain(event) for event in events] + ([] if error is None else [plain(error)]))
-    writer = PROTOCOL.stream_writer(PROTOCOL.read_request(ASKED, ROUTE), STAMP, ROUTE)
-    written = writer.write(events) + (writer.end() if error is None else writer.fail(error))
-    golden(case, ".openai_chat.sse", written.decode())
-
-
-@pytest.mark.parametrize("case", cases("streams", ".sse"))
+@pytest.mark.parametrize("case", cases("openai_chat", "streams", ".sse"))
 def test_stream_in_pieces(case: Path) -> None:
-    body = case.read_bytes()
-    whole, error = read_stream([body])
-    expected = [plain(event) for event in whole]
-    splits = [[body[at : at + 1] for at in range(len(body))]]
-    splits += [[body[:at], body[at:]] for at, byte in enumerate(body) if byte & 0xC0 == 0x80 or byte in b"\r\n"]
-    for pieces in splits:
-        events, failed = read_stream(pieces)
-        # What was complete before a failure may or may not have been given out.
-        if error is None:
-            assert [plain(event) for event in events] == expected
-        assert type(failed) is type(error)
+    reads_alike_in_pieces(PROTOCOL, case.read_bytes())
 
 
-@pytest.mark.parametrize("case", cases("streams", ".sse"))
+@pytest.mark.parametrize("case", cases("openai_chat", "streams", ".sse"))
 def test_stream_written_again(case: Path) -> None:
-    """What is written reads as what it was written from, but for the stamp."""
-    events, error = read_stream([case.read_bytes()])
-    if error is not None or any(isinstance(event, Failed) for event in events):
-        return
-    writer = PROTOCOL.stream_writer(PROTOCOL.read_request(ASKED, ROUTE), STAMP, ROUTE)
-    one_by_one = b"".join(writer.write([event]) for event in events) + writer.end()
-    again, _ = read_stream([one_by_one])
-    rest = PROTOCOL.stream_writer(PROTOCOL.read_request(ASKED, ROUTE), STAMP, ROUTE)
-    assert rest.write(again) + rest.end() == one_by_one
+    writes_alike_again(PROTOCOL, ASKED, STAMP, case.read_bytes())
 
 
-@pytest.mark.parametrize("case", cases("errors"))
-def test_error(case: Path, golden: Any) -> None:
-    given = json.loads(case.read_bytes())
-    headers = [(name.encode(), value.encode()) for name, value in given["headers"]]
-    error = PROTOCOL.read_error(given["status"], headers, given["body"].encode())
-    golden(case, ".ir.json", plain(error))
-    status, written, body = PROTOCOL.write_error(error, ROUTE)
-    told = json.loads(body)["error"]
-    assert set(told) == {"message", "type", "param", "code"}
-    assert told["code"] is None or isinstance(told["code"], str)
-    golden(
-        case,
-        ".openai_chat.json",
-        {"status": status, "headers": {name.decode(): value.decode() for name, value in written}, "body": told},
-    )
+@pytest.mark.parametrize("case", cases("openai_chat", "errors"))
+def test_error(case: Path) -> None:
+    _, told = check_error(PROTOCOL, case, ".openai_chat.json")
+    assert told.keys() == {"error"}
+    assert told["error"].keys() == {"message", "type", "param", "code"}
+    assert told["error"]["code"] is None or isinstance(told["error"]["code"], str)

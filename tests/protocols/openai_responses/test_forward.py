@@ -11,8 +11,7 @@ from dragoman.protocols.base import Peek, Route
 from dragoman.protocols.openai_responses import PROTOCOL
 from dragoman.protocols.openai_responses.history import asked, listed_items, response_of, with_items
 from dragoman.wire.envelope import seal
-
-from .conftest import GOLDEN
+from protocols.golden import GOLDEN
 
 ROUTE = Route("generate")
 COUNT = Route("count_tokens", stream=False)
@@ -149,7 +148,7 @@ def test_listed_items() -> None:
     "name", ["text", "recorded_14_7", "text_crlf_no_event_lines", "comments_and_done_mark", "length"]
 )
 def test_tap(name: str) -> None:
-    data = (GOLDEN / "streams" / f"{name}.sse").read_bytes()
+    data = (GOLDEN / "openai_responses" / "streams" / f"{name}.sse").read_bytes()
     for size in (len(data), 1, 7):
         tap = PROTOCOL.tap(Peek("m", True), ROUTE)
         passed = b"".join(tap.feed(data[at : at + size]) for at in range(0, len(data), size)) + tap.end()
@@ -160,7 +159,7 @@ def test_tap(name: str) -> None:
 
 
 def test_tap_of_an_unfinished_stream() -> None:
-    data = (GOLDEN / "streams" / "bad_cut.sse").read_bytes()
+    data = (GOLDEN / "openai_responses" / "streams" / "bad_cut.sse").read_bytes()
     tap = PROTOCOL.tap(Peek("m", True), ROUTE)
     assert tap.feed(data) + tap.end() == data
     assert (tap.started, tap.finished, tap.failed) == (True, False, None)
@@ -173,7 +172,7 @@ def test_tap_of_an_unfinished_stream() -> None:
 
 @pytest.mark.parametrize(("name", "status"), [("error_nested", 500), ("error_flat", 429), ("failed", 500)])
 def test_tap_of_a_failure(name: str, status: int) -> None:
-    data = (GOLDEN / "streams" / f"{name}.sse").read_bytes()
+    data = (GOLDEN / "openai_responses" / "streams" / f"{name}.sse").read_bytes()
     tap = PROTOCOL.tap(Peek("m", True), ROUTE)
     assert tap.feed(data) == data
     assert isinstance(tap.failed, UpstreamRefused)
