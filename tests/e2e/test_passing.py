@@ -99,6 +99,9 @@ def test_losses_of_openai(relay: Gateway, vendors: Vendors) -> None:
     vendors.google.seen.clear()
     status, _, answer = relay.post("/v1/chat/completions", body, {"x-dragoman-strict": "true"})
     assert (status, json.loads(answer)["error"]["param"]) == (400, "logit_bias")
+    many = {**body, **{f"made_up_{number}": 1 for number in range(1000)}, "x" * 5000: 1}
+    status, _, answer = relay.post("/v1/chat/completions", many, {"x-dragoman-strict": "true"})
+    assert status == 400 and "; and 982 more" in json.loads(answer)["error"]["message"] and len(answer) < 4000
     assert not vendors.google.seen
     hints = {"model": "via-gemini", "messages": [{"role": "user", "content": "Hi"}], "user": "u", "store": False}
     assert relay.post("/v1/chat/completions", hints, {"x-dragoman-strict": "true"})[0] == 200

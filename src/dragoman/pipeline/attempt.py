@@ -24,6 +24,7 @@ from dragoman.pipeline import carrying
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.conceal import conceal
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.refused_losses import cut, told
 from dragoman.pipeline.step import Step
 from dragoman.protocols.base import Outgoing
 from dragoman.upstream.base import IncomingResponse
@@ -123,9 +124,10 @@ def _write(call: Call, step: Step) -> Outgoing:
         outgoing = step.protocol.write_request(request, step.target.model, profile, losses)
         call.losses = losses.found
     if call.strict and (serious := [loss for loss in call.losses if not loss.harmless]):
-        listed = "; ".join(f"{loss.path}: {loss.why}" for loss in serious)
         raise BadRequest(
-            f"x-dragoman-strict is set and {step.target} cannot carry: {listed}", code="losses", param=serious[0].path
+            f"x-dragoman-strict is set and {step.target} cannot carry: {told(serious)}",
+            code="losses",
+            param=cut(serious[0].path),
         )
     return outgoing
 
