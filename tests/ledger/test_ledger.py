@@ -20,16 +20,18 @@ class Table:
 
     def __init__(self) -> None:
         self.rows: dict[str, list[Any]] = {}
+        self.prices: dict[str, str] = {}
         self.puts = 0
         self.failing = False
         self.came = threading.Condition()
 
-    def put(self, rows: list[list[Any]]) -> None:
+    def put(self, rows: list[list[Any]], prices: dict[str, str]) -> None:
         with self.came:
             self.puts += 1
             self.came.notify_all()
             if self.failing:
                 raise OSError("the database is locked")
+            self.prices |= prices
             for row in rows:
                 self.rows.setdefault(row[0], row)
 
@@ -94,6 +96,11 @@ def test_a_journal_of_the_living_is_read_and_left_alone(tmp_path: Path) -> None:
     journal.close()
 
 
+def fill(journal: Journal) -> None:
+    for _ in range(1000):
+        journal.append(b"x" * 100)
+
+
 def test_a_journal_has_a_bound_and_says_so_before_it_is_reached(tmp_path: Path) -> None:
     journal = Journal(tmp_path, limit=2**15, segment_bytes=2**14)
     assert not journal.exhausted
@@ -101,8 +108,7 @@ def test_a_journal_has_a_bound_and_says_so_before_it_is_reached(tmp_path: Path) 
         journal.append(b"x" * 100)
     assert journal.waiting() > 2**14 - 200
     with pytest.raises(JournalFull, match=r"ledger\.journal_limit"):
-        for _ in range(1000):
-            journal.append(b"x" * 100)
+        fill(journal)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 2**15
     journal.close()
 
@@ -181,3 +187,16 @@ def test_the_file_is_marked_as_entries_reach_the_database(tmp_path: Path) -> Non
     table.wait(lambda: len(table.rows) == 1)
     ledger.close()
     assert journal.oldest().mark == journal.oldest().end > START
+
+
+def test_a_price_goes_before_the_entries_that_name_it_and_once(tmp_path: Path) -> None:
+    table = Table()
+    table.failing = True
+    ledger = Ledger(Journal(tmp_path, limit=2**20), table.put)
+    for number in range(3):
+        ledger.know("p1", lambda: '{"input": "1"}')
+        ledger.enter(entry(number))
+    ledger.close()
+    table.failing = False
+    assert catch_up(tmp_path, table.put) == 3
+    assert table.prices == {"p1": '{"input": "1"}'}

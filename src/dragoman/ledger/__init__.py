@@ -4,20 +4,18 @@ An entry is in a worker's journal before the last byte of its answer leaves, and
 was is the pipeline's to say, and the tables are the store's; here is the way between them.
 """
 
-from dragoman.ledger.entry import FIELDS, NANOS, Entry, dollars
+from dragoman.ledger.entry import FIELDS, Entry
 from dragoman.ledger.journal import Journal, JournalFull
 from dragoman.ledger.ledger import Ledger
 from dragoman.ledger.recovery import catch_up, has_any, remove_unfinished
 
 __all__ = [
     "FIELDS",
-    "NANOS",
     "Entry",
     "Journal",
     "JournalFull",
     "Ledger",
     "catch_up",
-    "dollars",
     "has_any",
     "remove_unfinished",
 ]

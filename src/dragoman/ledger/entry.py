@@ -4,9 +4,6 @@ the journal holds is a row as it is."""
 import msgspec
 from msgspec import Struct
 
-NANOS = 1_000_000_000
-"""Money is whole nanodollars: a token at a cent a million tokens costs ten of them."""
-
 
 class Entry(Struct, array_like=True, gc=False):
     """`started_at` is in Unix microseconds. `model` is the public name, or what the caller wrote where there is no such model.
@@ -45,17 +42,7 @@ class Entry(Struct, array_like=True, gc=False):
 FIELDS = Entry.__struct_fields__
 
 encode = msgspec.msgpack.Encoder().encode
-"""An entry as the journal has it."""
+"""An entry as the journal has it; a price is a list of its name and its detail."""
 
 decode = msgspec.msgpack.Decoder(list).decode
 """The row that it becomes: a list of values in the order of FIELDS."""
-
-
-def dollars(nanos: int | None) -> str | None:
-    """`cost_usd` as it is shown: a decimal string with as many digits as it takes, six behind the point at the least."""
-    if nanos is None:
-        return None
-    sign, nanos = ("-", -nanos) if nanos < 0 else ("", nanos)
-    whole, rest = divmod(nanos, NANOS)
-    digits = f"{rest:09d}"
-    return f"{sign}{whole}.{digits[:6]}{digits[6:].rstrip('0')}"

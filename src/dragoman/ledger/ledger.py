@@ -19,7 +19,8 @@ from dragoman.ledger.journal import Journal, JournalFull
 _log = structlog.get_logger(__name__)
 
 Rows = list[list[Any]]
-Put = Callable[[Rows], None]
+Put = Callable[[Rows, dict[str, str]], object]
+"""Puts rows of entries into the database, and the prices that they name."""
 
 # How long an entry waits for others to share its transaction. Nobody waits for that: it is in the journal.
 _GATHER_SECONDS = 0.05
@@ -36,6 +37,7 @@ class Ledger:
 
     def __init__(self, journal: Journal, put: Put, close: Callable[[], None] = lambda: None) -> None:
         self._journal = journal
+        self._prices: set[str] = set()
         self._put = put
         self._close = close
         self._idle = True
@@ -58,6 +60,13 @@ class Ledger:
         if self._idle:
             self._idle = False
             self._wake.set()
+
+    def know(self, price: str, detail: Callable[[], str]) -> None:
+        """What the entries that come will name as their price. To be called before the first that does."""
+        if price not in self._prices:
+            with suppress(JournalFull, OSError):
+                self._journal.append(encode([price, detail()]))
+                self._prices.add(price)
 
     @property
     def exhausted(self) -> bool:
@@ -102,7 +111,7 @@ class Ledger:
             segment = self._journal.oldest()
             payloads, mark = segment.read(_READ_BYTES)
             if payloads:
-                self._put([decode(payload) for payload in payloads])
+                self._put(*sorted_out(payloads))
                 segment.set_mark(mark)
                 self.moved += len(payloads)
             with suppress(OSError):  # `exhausted` says it
@@ -129,5 +138,9 @@ class Ledger:
             _log.warning("the database takes the ledger's entries again", failures=self.failures, lost=self.lost)
 
 
-def together(rows: Sequence[list[Any]], size: int) -> list[Rows]:
-    return [list(rows[start : start + size]) for start in range(0, len(rows), size)]
+def sorted_out(payloads: Sequence[bytes]) -> tuple[Rows, dict[str, str]]:
+    """What a journal's records are: rows of entries, and the details of prices by their names."""
+    rows = [decode(payload) for payload in payloads]
+    if all(len(row) != 2 for row in rows):
+        return rows, {}
+    return [row for row in rows if len(row) != 2], {row[0]: row[1] for row in rows if len(row) == 2}

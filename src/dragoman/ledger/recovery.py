@@ -7,8 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from dragoman.ledger.entry import decode
-from dragoman.ledger.ledger import Put, together
+from dragoman.ledger.ledger import Put, sorted_out
 from dragoman.ledger.segment import SUFFIX, unmarked
 
 _AT_ONCE = 2000
@@ -33,12 +32,15 @@ def has_any(directory: Path) -> bool:
 def _move(path: Path, put: Put) -> int:
     with path.open("rb") as file:
         dead = _lock(file.fileno())
-        rows = [decode(payload) for payload in unmarked(file.read())]
-        for some in together(rows, _AT_ONCE):
-            put(some)
+        payloads = unmarked(file.read())
+        moved = 0
+        for start in range(0, len(payloads), _AT_ONCE):
+            rows, prices = sorted_out(payloads[start : start + _AT_ONCE])
+            put(rows, prices)
+            moved += len(rows)
         if dead:
             path.unlink(missing_ok=True)
-    return len(rows)
+    return moved
 
 
 def _lock(fd: int) -> bool:

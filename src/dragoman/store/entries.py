@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dragoman.store.location import Location
@@ -18,11 +18,14 @@ class EntryTable:
         self._location = location
         self._engine: Engine | None = None
 
-    def put(self, rows: Sequence[Sequence[Any]]) -> int:
-        """How many of the rows were new; in one transaction. Raises what the database raises, and then nothing was put in."""
-        from dragoman.store.ledger_statements import put_entries
+    def put(self, rows: Sequence[Sequence[Any]], prices: Mapping[str, str] | None = None) -> int:
+        """How many of the rows were new; in one transaction. `prices` are what entries name as theirs, by that name. Raises what
+        the database raises, and then nothing was put in."""
+        from dragoman.store.ledger_statements import put_entries, put_prices
 
         with self._open().begin() as connection:
+            if prices:
+                put_prices(connection, prices)
             return put_entries(connection, rows)
 
     def close(self) -> None:

@@ -1,14 +1,18 @@
 """The ledger's tables, as the newest migration leaves them."""
 
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, Table, Text
+from sqlalchemy.dialects import postgresql
 
 from dragoman.store.schema import metadata
+
+# In the order of their bytes, whatever the language of the database: that is the order of time.
+Id = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 # Ids begin with their millisecond, so the order of the primary key is that of time: no index on `started_at` is needed.
 entries = Table(
     "entries",
     metadata,
-    Column("request_id", Text, primary_key=True),
+    Column("request_id", Id, primary_key=True),
     Column("started_at", BigInteger, nullable=False),
     Column("key_id", Text, nullable=False),
     Column("protocol", Text, nullable=False),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from dragoman.store.ledger_schema import entries, usage
+from dragoman.store.ledger_schema import entries, prices, usage
 
 Row = Sequence[Any]
 
@@ -45,6 +45,8 @@ _ADD = {
     )[1]
     for module in (sqlite, postgresql)
 }
+
+_KNOW = {module.dialect.name: module.insert(prices).on_conflict_do_nothing() for module in (sqlite, postgresql)}
 
 
 class _Repeated(Exception):
@@ -110,10 +112,13 @@ def _add_up(connection: Connection, rows: Sequence[Row]) -> None:
     connection.execute(_ADD[connection.dialect.name], values)
 
 
+def put_prices(connection: Connection, details: Mapping[str, str]) -> None:
+    """Prices that entries name, by their ids."""
+    values = [{"id": id, "detail": detail} for id, detail in details.items()]
+    connection.execute(_KNOW[connection.dialect.name], values)
+
+
 def spent(connection: Connection, key_id: str, since_day: int) -> int:
     """What the key has spent from that day on, in nanodollars."""
     total = select(func.sum(usage.c.cost_nanos)).where(usage.c.key_id == key_id, usage.c.day >= since_day)
     return int(connection.execute(total).scalar() or 0)
-
-
-TABLES: tuple[Table, ...] = (entries, usage)
