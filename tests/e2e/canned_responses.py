@@ -166,6 +166,10 @@ def response(body: dict[str, Any], output: list[dict[str, Any]], status: str = "
 
 def responses(exchange: Exchange) -> None:
     """OpenAI's side."""
+    if exchange.seen.method == "DELETE":
+        id = exchange.seen.path.rpartition("/")[2]
+        reply({"id": id, "object": "response.deleted", "deleted": True})(exchange)
+        return
     if exchange.seen.path.endswith(("/responses/resp_background", "/responses/resp_background/cancel")):
         status = "cancelled" if exchange.seen.method == "POST" else "completed"
         body = {"model": "m", "input": "Hi"}

@@ -257,6 +257,103 @@ def test_item_reference(client: openai.OpenAI, vendors: Relayed, relay: Gateway)
         assert refused.value.param == "input[1].id"
 
 
+def own_answer(name: str, **more: Any) -> Any:
+    """What a vendor with ids of its own answers."""
+    item = {"id": f"msg_{name}", "type": "message", "status": "completed", "role": "assistant"}
+    part = {"type": "output_text", "text": HELLO, "annotations": []}
+    made = {"id": f"resp_{name}", "object": "response", "status": "completed", "model": "gpt-5.4-mini"}
+    return reply({**made, "created_at": 1782955817, "output": [{**item, "content": [part]}], **more})
+
+
+def test_a_vendors_own_items_are_their_keys(client: openai.OpenAI, vendors: Relayed, relay: Gateway) -> None:
+    vendors.responses.will(own_answer("a68"))
+    first = client.responses.create(model="via-responses", input="Hi")
+    asked: Any = [{"type": "item_reference", "id": "msg_a68"}, {"role": "user", "content": "Again"}]
+    client.responses.create(model="via-responses", input=asked)
+    assert vendors.responses.last.json["input"] == asked, "its maker knows it by its id"
+    client.responses.create(model="via-openai", input=asked)
+    assert vendors.openai.last.json["messages"][0] == {"role": "assistant", "content": HELLO}
+    before = len(vendors.responses.seen)
+    with openai_client(relay, api_key=NARROW_KEY) as other, pytest.raises(openai.NotFoundError) as refused:
+        other.responses.create(model="via-responses", input=asked)
+    assert (refused.value.param, refused.value.code) == ("input[0].id", "item_not_found")
+    assert "Item with id 'msg_a68' not found." in refused.value.message
+    client.responses.delete(first.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.create(model="via-responses", input=asked)
+    assert len(vendors.responses.seen) == before
+
+
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"input": [{"type": "item_reference", "id": "msg_0e9"}]}, "input[0].id"),
+        ({"input": [{"id": "msg_0e9"}]}, "input[0].id"),
+        ({"input": [{"id": "msg_0e9", "status": "completed"}]}, "input[0].id"),
+        ({"input": ["Hi", {"type": "reasoning", "id": "rs_0e9", "summary": []}]}, "input[1].id"),
+        ({"input": [{"type": "image_generation_call", "id": "ig_0e9"}]}, "input[0].id"),
+        ({"input": "Hi", "conversation": "conv_0e9"}, "conversation"),
+        ({"input": "Hi", "conversation": {"id": "conv_0e9"}}, "conversation"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/responses/input_tokens"])
+def test_what_was_never_handed_out(relay: Gateway, vendors: Relayed, path: str, more: Any, param: str) -> None:
+    body = json.dumps({"model": "via-responses", **more})
+    for sent in (body, body.replace("_", "\\u005f")):
+        status, _, told = relay.post(path, sent.encode())
+        assert (status, json.loads(told)["error"]["param"]) == (404, param)
+    assert not vendors.responses.seen
+
+
+def test_a_vendors_own_reasoning_is_its_keys(client: openai.OpenAI, vendors: Relayed) -> None:
+    thought = {"id": "rs_b68", "type": "reasoning", "summary": []}
+    vendors.responses.will(own_answer("b68", output=[thought]), own_answer("b69"))
+    client.responses.create(model="via-responses", input="Hi")
+    asked: Any = [thought, {"role": "user", "content": "Again"}]
+    client.responses.create(model="via-responses", input=asked)
+    assert vendors.responses.last.json["input"] == asked
+
+
+def test_delete_at_the_vendor(client: openai.OpenAI, vendors: Relayed, relay: Gateway) -> None:
+    auth = {"authorization": f"Bearer {relay.key}"}
+    troubles: list[tuple[Any, str | None]] = [
+        (reply({}, 500), "response_id"),
+        (reply({}, 401), "response_id"),
+        (lambda exchange: exchange.reset(), "response_id"),
+        (reply({}, 404), None),
+        (reply({"deleted": True}), None),
+    ]
+    for number, (answer, lost) in enumerate(troubles):
+        vendors.responses.will(own_answer(f"d{number}"))
+        vendors.responses.usual = answer
+        made = client.responses.create(model="via-responses", input="Hi")
+        status, headers, body = relay.ask("DELETE", f"/v1/responses/{made.id}", None, auth)
+        assert (status, json.loads(body)["deleted"]) == (200, True)
+        assert headers.get("x-dragoman-losses") == lost
+        last = vendors.responses.asked[-1]
+        assert (last.method, last.path) == ("DELETE", f"/v1/responses/{made.id}")
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(made.id)
+    own = client.responses.create(model="via-gemini", input="Hi")
+    before = len(vendors.google.asked)
+    client.responses.delete(own.id)
+    assert len(vendors.google.asked) == before
+
+
+@pytest.mark.parametrize("model", MODELS.values())
+def test_deleted_in_the_middle(client: openai.OpenAI, model: str) -> None:
+    first = client.responses.create(model="via-gemini", input="I am Ada.")
+    second = client.responses.create(model="via-gemini", input="And I am 36.", previous_response_id=first.id)
+    client.responses.delete(first.id)
+    with pytest.raises(openai.NotFoundError) as refused:
+        client.responses.create(model=model, input="Who am I?", previous_response_id=second.id)
+    assert f"'{first.id}' not found: '{second.id}' goes on from it" in refused.value.message
+    assert refused.value.code == "previous_response_not_found"
+    with pytest.raises(openai.NotFoundError, match=first.id):
+        client.responses.input_items.list(second.id)
+    assert client.responses.retrieve(second.id).output_text == HELLO
+
+
 def test_referred_items_are_kept_as_they_are(client: openai.OpenAI, vendors: Relayed) -> None:
     first: Any = client.responses.create(model="via-gemini", input="Hi")
     asked: Any = [{"type": "item_reference", "id": first.output[0].id}, {"role": "user", "content": "Again"}]

@@ -48,6 +48,18 @@ async def test_an_answer_past_its_time_is_gone_before_it_is_deleted(store: Store
     assert not await store.delete_response("team", "resp_1")
 
 
+async def test_an_item_is_found_by_its_owner_as_long_as_its_answer_is(store: Store) -> None:
+    assert await store.put_response(ANSWER, ["msg_1", "rs_1", "msg_1"])
+    assert await store.responses_with("team", ["rs_1", "msg_1", "msg_2"]) == {"rs_1": "resp_1", "msg_1": "resp_1"}
+    assert await store.responses_with("other", ["rs_1"]) == {}
+    await store.put_response(replace(ANSWER, owner="other", id="resp_2"), ["msg_1"])
+    await store.delete_response("team", "resp_1")
+    assert await store.responses_with("team", ["rs_1", "msg_1"]) == {}
+    assert await store.responses_with("other", ["msg_1"]) == {"msg_1": "resp_2"}
+    await store.put_response(replace(ANSWER, expires=NOW - 1), ["rs_1"])
+    assert await store.responses_with("team", ["rs_1"]) == {}
+
+
 async def test_signatures(store: Store) -> None:
     assert await store.put_signatures("team", {"a": b"1", "b": b"2"})
     assert await store.put_signatures("team", {"b": b"3"})
@@ -147,6 +159,40 @@ async def test_a_slow_disk_is_found_well_again(store: Store, monkeypatch: pytest
                 await asyncio.sleep(0.001)
     assert [line["log_level"] for line in told] == ["warning"]
     assert await store.put_signatures("team", {"a": b"3"})
+
+
+async def test_a_good_read_ends_what_a_failed_one_began(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise OSError("bad sector")
+
+    monkeypatch.setattr("dragoman.store.store._UNWELL_SECONDS", PATIENCE)
+    with monkeypatch.context() as patch, capture_logs() as told:
+        patch.setattr("dragoman.store.statements.get_response", fails)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="bad sector"):
+                await store.get_response("team", "resp_1")
+    assert [line["log_level"] for line in told] == ["error"]
+    with capture_logs() as told:
+        assert await store.put_response(ANSWER), "what is written says nothing of reading"
+        assert told == []
+        assert await store.get_response("team", "resp_1") == ANSWER
+        assert await store.get_response("team", "resp_1") == ANSWER
+    assert [line["event"] for line in told] == ["the database does read again"]
+
+
+async def test_a_slow_read_is_given_up_and_found_well_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = threading.Event()
+    monkeypatch.setattr("dragoman.store.statements.get_response", lambda *_: held.wait(PATIENCE))
+    monkeypatch.setattr("dragoman.store.store._READ_SECONDS", 0.001)
+    with pytest.raises(StoreUnavailable, match="it took too long"):
+        await store.get_response("team", "resp_1")
+    monkeypatch.setattr("dragoman.store.store._READ_SECONDS", PATIENCE)
+    with capture_logs() as told:
+        held.set()
+        async with asyncio.timeout(PATIENCE):
+            while not told:
+                await asyncio.sleep(0.001)
+    assert [line["log_level"] for line in told] == ["warning"]
 
 
 async def test_a_database_that_is_gone_fails_nobody(location: Location) -> None:

@@ -39,7 +39,7 @@ async def serve(gateway: Gateway, caller: Caller) -> None:
         elif caller.method == "POST":
             await _read(call, caller)
             if call.protocol is _RESPONSES:
-                call.state = State(gateway.store, owner_of(call), call.body)
+                call.state = State(gateway.store, owner_of(call), call.body, call.snapshot.max_body)
                 await call.state.recall()
             await _answer(call, caller, gateway)
         else:

@@ -1,26 +1,34 @@
-"""Responses that are kept: shown again, listed by their input, deleted. A vendor is asked for what it makes in the background."""
+"""Responses that are kept: shown again, listed by their input, deleted. A vendor is asked for what it makes in the background,
+and to delete what it made."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import msgspec
+import structlog
 from msgspec.structs import replace
 
-from dragoman.ir import BadRequest, NotFound, UpstreamBroken, UpstreamCredentials, UpstreamUnreachable
+from dragoman.ir import BadRequest, Loss, NotFound, UpstreamBroken, UpstreamCredentials, UpstreamUnreachable
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
-from dragoman.pipeline.state import UNFINISHED, fetch, input_of, owner_of, status_of, unavailable
+from dragoman.pipeline.state import UNFINISHED, fetch, input_of, is_native, item_ids, owner_of, status_of, unavailable
 from dragoman.protocols.known import PROTOCOLS
 from dragoman.store import StoredResponse, StoreUnavailable
+from dragoman.upstream.base import Deadlines
 from dragoman.upstream.errors import TransportError
 from dragoman.wire.json import encode
+
+_log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 _RESPONSES = PROTOCOLS["openai-responses"]
 _MAX_ANSWER = 256 * 1024 * 1024
+_MAX_WORD = 1024 * 1024
+# A caller that deletes waits for the vendor too.
+_DELETING = Deadlines(connect=3.0, first_byte=10.0, idle=5.0, total=15.0)
 _MOST_LISTED = 100
 _USUALLY_LISTED = 20
 
@@ -33,9 +41,9 @@ async def answer_kept(call: Call, caller: Caller, gateway: Gateway) -> None:
     query = dict(parse_qsl(caller.query.decode("latin-1")))
     match call.route.operation:
         case "delete_response":
-            body = await _delete(gateway, owner, id)
+            body = await _delete(call, gateway, owner, id)
         case "list_input_items":
-            items = await input_of(gateway.store, owner, id)
+            items = await input_of(gateway.store, owner, id, call.snapshot.max_body)
             if items is None:
                 raise not_found(id)
             body = encode(_page(items, query))
@@ -83,7 +91,7 @@ async def _of_vendor(call: Call, gateway: Gateway, found: StoredResponse, *, can
             raise UpstreamCredentials(f"The provider {found.provider!r} refused the gateway's own credential.")
         raise error
     if gateway.store is not None:
-        await gateway.store.put_response(told)
+        await gateway.store.put_response(told, item_ids(told))
     return body
 
 
@@ -98,15 +106,42 @@ def not_found(id: str) -> NotFound:
     return NotFound(f"Response with id '{id}' not found.", code="response_not_found")
 
 
-async def _delete(gateway: Gateway, owner: str, id: str) -> bytes:
-    if gateway.store is None:
+async def _delete(call: Call, gateway: Gateway, owner: str, id: str) -> bytes:
+    """Here, and at the vendor that made it as well as may be: where it cannot be had there, the caller is told of a loss."""
+    found = await fetch(gateway.store, owner, id)
+    if found is None or gateway.store is None:
         raise not_found(id)
     try:
         if not await gateway.store.delete_response(owner, id):
             raise not_found(id)
     except StoreUnavailable:
         raise unavailable() from None
+    if is_native(found) and (trouble := await _delete_at_vendor(call, gateway, found)) is not None:
+        _log.warning("a provider did not delete a response", request_id=call.id, provider=found.provider, error=trouble)
+        call.losses.append(Loss("response_id", f"deleted here, but the provider {found.provider!r} {trouble}"))
     return encode({"id": id, "object": "response", "deleted": True})
+
+
+async def _delete_at_vendor(call: Call, gateway: Gateway, found: StoredResponse) -> str | None:
+    """What went wrong, if anything did."""
+    endpoint = call.snapshot.endpoints.get(found.provider)
+    if endpoint is None or _RESPONSES.name not in endpoint.protocols:
+        return "is no longer configured"
+    credential = endpoint.next_credential()
+    path = f"/responses/{quote(found.id, safe='')}"
+    request = endpoint.request(_RESPONSES.name, path, b"", method=b"DELETE", credential=credential)
+    request.deadlines = _DELETING
+    try:
+        response = await gateway.transport(endpoint).send(request)
+        try:
+            await response.read(_MAX_WORD)
+        finally:
+            response.close()
+    except TransportError:
+        return "could not be asked to"
+    if response.status in (200, 202, 204, 404):  # or it is gone there already
+        return None
+    return f"refused to, with status {response.status}"
 
 
 def _page(items: list[Json], query: dict[str, str]) -> Json:

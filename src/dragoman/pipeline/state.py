@@ -1,8 +1,9 @@
 """State: what a caller of Responses may name again, kept for it and put in place of its name.
 
 Each answered call is kept under the caller's key with its own input, unless `store` is false; `previous_response_id` and
-`item_reference` are looked up among what that key has made. A vendor gets them as items, except the one that made the
-response itself, which knows it by its id.
+`item_reference` are looked up among what that key has made. A vendor gets them as items, except the one that made them
+itself, which knows them by their ids. All keys share the gateway's one account there: so no id reaches a vendor that it would
+look up and that this key was not given.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from dragoman.ir import DragomanError, NotFound, Overloaded, Request
+from dragoman.ir import BadRequest, DragomanError, NotFound, Overloaded, Request
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.step import Step
 from dragoman.protocols.openai_responses.history import (
@@ -59,58 +60,117 @@ _decode_told = msgspec.json.Decoder(_Told).decode
 
 
 class State:
-    """Of one call: what it names, and what becomes of its answer."""
+    """Of one call: what it names, and what becomes of its answer. What it names may be as long as `limit` bytes."""
 
-    __slots__ = ("_asked", "_earlier", "_items", "_native", "_owner", "_store")
+    __slots__ = (
+        "_asked", "_earlier", "_items", "_limit", "_makers", "_native", "_owner", "_refusal", "_store", "_too_long",
+    )  # fmt: skip
 
-    def __init__(self, store: Store | None, owner: str, body: bytes) -> None:
+    def __init__(self, store: Store | None, owner: str, body: bytes, limit: int) -> None:
         self._store = store
         self._owner = owner
+        self._limit = limit
         self._asked: Asked = asked(body)
         self._earlier: list[Json] = []
         self._items: dict[str, Json] = {}
-        self._native: str | None = None  # the provider that knows the previous response by its id
+        self._makers: dict[str, str] = {}  # the provider that knows an item by its id
+        self._native: str | None = None  # and the one that knows the previous response
+        # Mistakes for some targets alone.
+        self._too_long: BadRequest | None = None
+        self._refusal: NotFound | None = None
 
     async def recall(self) -> None:
-        """Looks up what the request names. Raises NotFound for what is not there, or is another key's."""
+        """Looks up what the request names. Raises NotFound for what is not there, or is another key's; BadRequest."""
         previous = self._asked.previous
         if previous is not None:
-            chain = await chain_of(self._store, self._owner, previous)
+            chain = await chain_of(self._store, self._owner, previous, self._limit)
             if chain is None:
-                raise NotFound(
-                    f"Previous response with id '{previous}' not found.",
-                    param="previous_response_id",
-                    code="previous_response_not_found",
-                )
-            first = chain[-1]
-            self._native = first.provider if _decode_input(first.items).native else None
-            for link in chain:
+                raise _no_previous(f"Previous response with id '{previous}' not found.")
+            links, self._too_long = chain
+            first = links[-1]
+            self._native = first.provider if is_native(first) else None
+            for link in links:
+                told = _told(link)
                 self._earlier += _given(link)
-                self._earlier += _told(link)
+                self._earlier += told
+                self._know_maker(link, told)
             self._items = {item["id"]: item for item in self._earlier if isinstance(item.get("id"), str)}
-        for id, path in self._asked.references:
-            if id not in self._items and (response := response_of(id)) is not None:
-                found = await fetch(self._store, self._owner, response)
-                if found is not None:
+        if self._asked.references or self._asked.looked_up:
+            await self._recall_items()
+        if self._asked.conversation is not None:
+            self._refusal = NotFound(
+                f"Conversation with id '{self._asked.conversation}' not found.",
+                param="conversation",
+                code="conversation_not_found",
+            )
+
+    async def _recall_items(self) -> None:
+        references, looked_up = self._asked.references, self._asked.looked_up
+        theirs = [id for id, _ in (*references, *looked_up) if id not in self._items and response_of(id) is None]
+        made = await self._responses_with(theirs)
+        room = self._limit
+        sizes: dict[str, int] = {}
+        for id, path in references:
+            if id not in self._items:
+                response = response_of(id) or made.get(id)
+                if response is not None and (found := await fetch(self._store, self._owner, response)) is not None:
                     self._take(found)
                 if id not in self._items:
-                    raise NotFound(f"Item with id '{id}' not found.", param=path, code="item_not_found")
+                    raise _no_item(id, path)
+            if id not in sizes:
+                sizes[id] = len(encode(self._items[id]))
+            room -= sizes[id]
+            if room < 0:
+                raise BadRequest(
+                    f"The items that 'input' names are longer than {self._limit} bytes, the most this gateway takes "
+                    "(server.max_body).",
+                    param=path,
+                    code="request_too_large",
+                )
+        for id, path in looked_up:
+            if id not in self._items and id not in made and response_of(id) is None:
+                self._refusal = _no_item(id, path)
+                return
+
+    async def _responses_with(self, ids: list[str]) -> dict[str, str]:
+        if self._store is None or not ids:
+            return {}
+        try:
+            return await self._store.responses_with(self._owner, ids)
+        except StoreUnavailable:
+            raise unavailable() from None
 
     def _take(self, found: StoredResponse) -> None:
-        for item in (*listed_items(_given(found), found.id), *_told(found)):
+        told = _told(found)
+        for item in (*listed_items(_given(found), found.id), *told):
             if isinstance(item.get("id"), str):
                 self._items.setdefault(item["id"], item)
+        self._know_maker(found, told)
+
+    def _know_maker(self, found: StoredResponse, told: list[Json]) -> None:
+        if is_native(found):
+            self._makers.update((item["id"], found.provider) for item in told if isinstance(item.get("id"), str))
 
     def request(self, body: bytes) -> Request:
         """The request with all that it names. Raises BadRequest."""
+        if self._too_long is not None:
+            raise self._too_long
         return read_request(body, self._earlier, self._items)
 
     def body(self, body: bytes, step: Step) -> bytes:
-        """The body for a target that speaks Responses itself."""
-        known = {id: item for id, item in self._items.items() if response_of(id) is not None}
-        foreign = self._asked.previous is not None and self._native != step.target.provider
-        ours = any(id in known for id, _ in self._asked.references)
-        if not foreign and not ours:
+        """The body for a target that speaks Responses itself. Raises NotFound for what that would look up in vain, or should;
+        BadRequest."""
+        if self._refusal is not None:
+            raise self._refusal
+        provider = step.target.provider
+        foreign = self._asked.previous is not None and self._native != provider
+        if foreign and self._too_long is not None:
+            raise self._too_long
+        if not foreign and not self._asked.references:
+            return body
+        known = {id: item for id, item in self._items.items() if self._makers.get(id) != provider}
+        unknown = any(id in known for id, _ in self._asked.references)
+        if not foreign and not unknown:
             return body
         if not foreign:
             return with_items(body, (), known, keep_previous=True)
@@ -144,7 +204,8 @@ class State:
                 model=told.model,
                 items=encode(kept),
                 response=answer,
-            )
+            ),
+            _ids(told) if step.same else (),
         )
 
     async def keep_streamed(self, call: Call, teller: object) -> None:
@@ -162,6 +223,22 @@ def _given(kept: StoredResponse) -> list[Json]:
 
 def _told(kept: StoredResponse) -> list[Json]:
     return _objects(_decode_told(kept.response).output)
+
+
+def _ids(told: _Told) -> list[str]:
+    return [item["id"] for item in _objects(told.output) if isinstance(item.get("id"), str)]
+
+
+def item_ids(found: StoredResponse) -> list[str]:
+    return _ids(_decode_told(found.response))
+
+
+def _no_previous(message: str) -> NotFound:
+    return NotFound(message, param="previous_response_id", code="previous_response_not_found")
+
+
+def _no_item(id: str, path: str) -> NotFound:
+    return NotFound(f"Item with id '{id}' not found.", param=path, code="item_not_found")
 
 
 def _objects(items: list[Any]) -> list[Json]:
@@ -191,27 +268,52 @@ def status_of(found: StoredResponse) -> str:
     return _decode_told(found.response).status
 
 
-async def chain_of(store: Store | None, owner: str, id: str) -> list[StoredResponse] | None:
-    """The response and those before it, oldest first; None where any of them is not there."""
+def is_native(found: StoredResponse) -> bool:
+    """Whether the vendor knows it by its id, and keeps it as well."""
+    return _decode_input(found.items).native
+
+
+async def chain_of(
+    store: Store | None, owner: str, id: str, limit: int
+) -> tuple[list[StoredResponse], BadRequest | None] | None:
+    """The response and those before it, oldest first, and what is wrong where there are more than can be read; None where the
+    response is not there. Raises NotFound where one before it is not."""
     chain: list[StoredResponse] = []
+    size = 0
+    refusal: BadRequest | None = None
     next: str | None = id
-    while next is not None:
+    while next is not None and refusal is None:
         found = await fetch(store, owner, next)
-        if found is None or len(chain) >= _LONGEST_CHAIN:
-            return None
+        if found is None:
+            if not chain:
+                return None
+            raise _no_previous(
+                f"Previous response with id '{next}' not found: '{chain[-1].id}' goes on from it. It was deleted or is too old."
+            )
         chain.append(found)
+        size += len(found.items) + len(found.response)
         next = _decode_input(found.items).previous
+        if size > limit or (next is not None and len(chain) == _LONGEST_CHAIN):
+            bound = f"{limit} bytes (server.max_body)" if size > limit else f"{_LONGEST_CHAIN} responses"
+            refusal = BadRequest(
+                f"The conversation that ends with '{id}' is longer than {bound}, the most this gateway reads. Begin a new one.",
+                param="previous_response_id",
+                code="conversation_too_long",
+            )
     chain.reverse()
-    return chain
+    return chain, refusal
 
 
-async def input_of(store: Store | None, owner: str, id: str) -> list[Json] | None:
-    """All that the model of a kept response was given to read, oldest first."""
-    chain = await chain_of(store, owner, id)
+async def input_of(store: Store | None, owner: str, id: str, limit: int) -> list[Json] | None:
+    """All that the model of a kept response was given to read, oldest first. Raises NotFound, BadRequest."""
+    chain = await chain_of(store, owner, id, limit)
     if chain is None:
         return None
+    links, refusal = chain
+    if refusal is not None:
+        raise refusal
     found: list[Json] = []
-    for link in chain:
+    for link in links:
         found += listed_items(_given(link), link.id)
         if link.id != id:
             found += listed_items(_told(link), f"{link.id}_out")

@@ -12,7 +12,7 @@ from pathlib import Path
 from dragoman.store.location import Location, StoreRefused
 
 # The newest of `migrations/versions`.
-NEWEST = "0001"
+NEWEST = "0002"
 _SCRIPTS = Path(__file__).with_name("migrations")
 
 

@@ -19,6 +19,18 @@ responses = Table(
     Index("responses_expires", "expires"),
 )
 
+# Which answer an item of a vendor's own belongs to: its id does not tell, and nobody may name an item that another key had made.
+items = Table(
+    "items",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("response", Text, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Index("items_response", "owner", "response"),
+    Index("items_expires", "expires"),
+)
+
 # A vendor's proofs, under the id of the tool call that the caller was given.
 signatures = Table(
     "signatures",

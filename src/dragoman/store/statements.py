@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Table, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dragoman.store.rows import StoredResponse
-from dragoman.store.schema import responses, signatures
+from dragoman.store.schema import items, responses, signatures
 
 # What is deleted in one transaction, so that none holds up the others, and asked for in one statement: SQLite takes 999 values
 # at the least.
@@ -21,13 +21,19 @@ _upserts = {
         ),
     )[1]
     for dialect in (sqlite, postgresql)
-    for table in (responses, signatures)
+    for table in (responses, items, signatures)
 }
 
 
-def put_response(connection: Connection, response: StoredResponse) -> None:
+def put_response(connection: Connection, response: StoredResponse, made: Sequence[str]) -> None:
     row = {column.name: getattr(response, column.name) for column in responses.columns}
     connection.execute(_upserts[connection.dialect.name, "responses"], row)
+    rows = [
+        {"owner": response.owner, "id": id, "response": response.id, "expires": response.expires}
+        for id in dict.fromkeys(made)
+    ]
+    if rows:
+        connection.execute(_upserts[connection.dialect.name, "items"], rows)
 
 
 def get_response(connection: Connection, owner: str, id: str, now: int) -> StoredResponse | None:
@@ -38,7 +44,18 @@ def get_response(connection: Connection, owner: str, id: str, now: int) -> Store
 
 def delete_response(connection: Connection, owner: str, id: str, now: int) -> bool:
     asked = delete(responses).where(responses.c.owner == owner, responses.c.id == id, responses.c.expires > now)
+    connection.execute(delete(items).where(items.c.owner == owner, items.c.response == id))
     return connection.execute(asked).rowcount > 0
+
+
+def responses_with(connection: Connection, owner: str, ids: Sequence[str], now: int) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        asked = select(items.c.id, items.c.response).where(
+            items.c.owner == owner, items.c.id.in_(ids[start : start + _AT_ONCE]), items.c.expires > now
+        )
+        found.update({row.id: row.response for row in connection.execute(asked)})
+    return found
 
 
 def put_signatures(connection: Connection, owner: str, blobs: Mapping[str, bytes], now: int) -> None:
@@ -61,8 +78,9 @@ def get_signatures(connection: Connection, owner: str, calls: Sequence[str]) -> 
 def prune(connection: Connection, *, now: int, signatures_before: int) -> bool:
     """Deletes some of what is too old; whether there may be more."""
     answers = _prune(connection, responses, responses.c.expires <= now)
+    parts = _prune(connection, items, items.c.expires <= now)
     proofs = _prune(connection, signatures, signatures.c.created < signatures_before)
-    return answers or proofs
+    return answers or parts or proofs
 
 
 def _prune(connection: Connection, table: Table, old: object) -> bool:

@@ -43,7 +43,8 @@ class Store:
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
         self._reading: Engine | None = None
         self._opening = threading.Lock()
-        self._well = True
+        # "read", "write": a disk that is full is read well, so neither is told from the other.
+        self._unwell: set[str] = set()
         self.failures = 0
 
     @classmethod
@@ -55,19 +56,27 @@ class Store:
         """Opens the database now, in its thread, so that nobody waits for it later."""
         await self._write(lambda _: None)
 
-    async def put_response(self, response: StoredResponse) -> bool:
-        """Whether it is kept; when it is, a `kill -9` does not lose it."""
-        return await self._write(_doing("put_response", response))
+    async def put_response(self, response: StoredResponse, made: Sequence[str] = ()) -> bool:
+        """Whether it is kept; when it is, a `kill -9` does not lose it. `made` are the ids of its items, where those are to be
+        found by themselves."""
+        return await self._write(_doing("put_response", response, tuple(made)))
 
     async def get_response(self, owner: str, id: str) -> StoredResponse | None:
         """Raises StoreUnavailable."""
         return await self._read(_doing("get_response", owner, id, int(time.time())))
 
+    async def responses_with(self, owner: str, ids: Sequence[str]) -> dict[str, str]:
+        """The responses that those of the items belong to that the owner has, by the items' ids. Raises StoreUnavailable."""
+        return await self._read(_doing("responses_with", owner, list(ids), int(time.time())))
+
     async def delete_response(self, owner: str, id: str) -> bool:
         """Whether there was one. Raises StoreUnavailable."""
         try:
             async with asyncio.timeout(_WRITE_SECONDS):
-                found: bool = await self._writer.submit(_doing("delete_response", owner, id, int(time.time())))
+                began = time.monotonic()
+                done = self._writer.submit(_doing("delete_response", owner, id, int(time.time())))
+                done.add_done_callback(lambda done: self._ended("write", done, began, _WRITE_SECONDS))
+                found: bool = await done
         except (StoreUnavailable, TimeoutError) as error:
             raise self._failed("write", error) from None
         return found
@@ -94,25 +103,36 @@ class Store:
     async def _write(self, job: Callable[[Connection], Any]) -> bool:
         began = time.monotonic()
         done = self._writer.submit(job)
-        done.add_done_callback(lambda done: self._wrote(done, began))
-        await asyncio.wait((done,), timeout=_WRITE_SECONDS if self._well else _UNWELL_SECONDS)
+        done.add_done_callback(lambda done: self._ended("write", done, began, _WRITE_SECONDS))
+        await asyncio.wait((done,), timeout=_UNWELL_SECONDS if "write" in self._unwell else _WRITE_SECONDS)
         error = done.exception() if done.done() else TimeoutError()
         if error is not None:
             self._failed("write", error)
         return error is None
 
-    def _wrote(self, done: asyncio.Future[Any], began: float) -> None:
+    def _ended(self, what: str, done: asyncio.Future[Any], began: float, patience: float) -> None:
         """Told of late ones too: in the short time that is left while all is not well, a slow disk would never be found well."""
-        if not done.cancelled() and done.exception() is None and time.monotonic() - began < _WRITE_SECONDS:
-            self._works()
+        if not done.cancelled() and done.exception() is None and time.monotonic() - began < patience:
+            self._works(what)
 
     async def _read(self, job: Callable[[Connection], T]) -> T:
+        began = time.monotonic()
         try:
-            async with asyncio.timeout(_READ_SECONDS if self._well else _UNWELL_SECONDS):
-                found = await asyncio.get_running_loop().run_in_executor(self._readers, self._read_here, job)
+            reading = self._readers.submit(self._read_here, job)
+        except RuntimeError as error:  # closed
+            raise self._failed("read", error) from None
+        done = asyncio.wrap_future(reading)
+        done.add_done_callback(lambda done: self._ended("read", done, began, _READ_SECONDS))
+        try:
+            await asyncio.wait((done,), timeout=_UNWELL_SECONDS if "read" in self._unwell else _READ_SECONDS)
+        finally:
+            reading.cancel()  # what no thread has begun by now, nobody waits for
+        if not done.done():
+            raise self._failed("read", TimeoutError())
+        try:
+            return done.result()
         except Exception as error:
             raise self._failed("read", error) from None
-        return found
 
     def _read_here(self, job: Callable[[Connection], T]) -> T:
         with self._opening:
@@ -132,8 +152,8 @@ class Store:
         self.failures += 1
         words = str(error).splitlines()
         why = words[0] if words else "it took too long"
-        if self._well:
-            self._well = False
+        if what not in self._unwell:
+            self._unwell.add(what)
             _log.error(
                 f"the database does not {what}; requests go on without it, and this is not said again until it works",
                 database=str(self._location.path),
@@ -141,10 +161,10 @@ class Store:
             )
         return StoreUnavailable(why)
 
-    def _works(self) -> None:
-        if not self._well:
-            self._well = True
-            _log.warning("the database works again", database=str(self._location.path), failures=self.failures)
+    def _works(self, what: str) -> None:
+        if what in self._unwell:
+            self._unwell.remove(what)
+            _log.warning(f"the database does {what} again", database=str(self._location.path), failures=self.failures)
 
 
 def _doing(name: str, *given: Any) -> Callable[[Connection], Any]:

@@ -9,7 +9,7 @@ from dragoman.catalog.profile import profile_for
 from dragoman.ir import BadRequest, Losses, Signature, UpstreamError, UpstreamRefused
 from dragoman.protocols.base import Peek, Route
 from dragoman.protocols.openai_responses import PROTOCOL
-from dragoman.protocols.openai_responses.history import asked, listed_items, response_of, with_items
+from dragoman.protocols.openai_responses.history import Asked, asked, listed_items, response_of, with_items
 from dragoman.wire.envelope import seal
 from protocols.golden import GOLDEN
 
@@ -100,6 +100,38 @@ def test_what_a_body_asks_for() -> None:
     assert asked(b'{"model":"m","previous_response_id":7,"input":[{"id":7}]}').previous is None
     body = b'{"input":["x",{"type":"item_reference","id":"msg_1"},{ "id" : "rs_1" },{"id":"x","role":"user"}]}'
     assert asked(body).references == (("msg_1", "input[1].id"), ("rs_1", "input[2].id"))
+    assert asked(b'{"conversation":"conv_1"}').conversation == "conv_1"
+    assert asked(b'{"conversation":{"id":"conv_1"}}').conversation == "conv_1"
+    assert asked(b'{"conversation":{"id":7}}').conversation is None
+
+
+def test_a_name_is_seen_however_it_is_written() -> None:
+    assert asked(rb'{"previous\u005fresponse_id":"resp_1"}').previous == "resp_1"
+    assert asked(rb'{"input":[{"type":"item\u005freference","id":"msg_1"}]}').references == (("msg_1", "input[0].id"),)
+    assert asked(rb'{"input":[{"i\u0064":"msg_1"}]}').references == (("msg_1", "input[0].id"),)
+    assert asked(rb'{"convers\u0061tion":"conv_1"}').conversation == "conv_1"
+    assert asked(
+        b'{"input":[{"type":"item_reference"},{"id":"msg_1", "status":"completed"}, {"type":"item_reference"}]}'
+    ) == (Asked(references=(("msg_1", "input[1].id"),)))
+
+
+@pytest.mark.parametrize(
+    ("item", "looked_up"),
+    [
+        ({"type": "reasoning", "summary": []}, True),
+        ({"type": "reasoning", "summary": [], "encrypted_content": None, "content": []}, True),
+        ({"type": "reasoning", "summary": [], "encrypted_content": "gA=="}, False),
+        ({"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm."}]}, False),
+        ({"type": "image_generation_call"}, True),
+        ({"type": "image_generation_call", "result": ""}, True),
+        ({"type": "image_generation_call", "result": "iVBO"}, False),
+        ({"type": "message", "role": "assistant", "content": []}, False),
+    ],
+)
+def test_an_item_without_its_substance_is_looked_up(item: dict[str, object], looked_up: bool) -> None:
+    body = json.dumps({"input": [{"type": "reasoning", "id": 7}, {**item, "id": "x_1"}]}).encode()
+    assert asked(body).looked_up == ((("x_1", "input[1].id"),) if looked_up else ())
+    assert not asked(body).references
 
 
 @pytest.mark.parametrize(

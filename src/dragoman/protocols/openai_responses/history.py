@@ -15,34 +15,70 @@ from dragoman.wire.json import decode, encode
 Json = dict[str, Any]
 # The ids that we make: those of items tell their response's.
 _OUR_ITEM = re.compile(r"[a-z]+_(?:after_)?([0-9a-z]{26})_(?:in)?\d+")
-_BARE_REFERENCE = re.compile(rb'\{\s*"id"\s*:\s*"[^"]*"\s*\}')
 # Reasoning that only we can read: a tagged envelope, or an id of ours, under which a vendor would look for its own.
 _FOREIGN = re.compile(rb'"dg1\.|"rs_(?:after_)?[0-9a-z]{26}_\d')
 
 
 class Asked(Struct, frozen=True):
-    """What a body says of kept responses. `references` are the ids that items of its input name, each with its path."""
+    """What a body says of kept responses. `references` are the ids that items of its input name, each with its path; `looked_up`
+    those of items without their substance, which the vendor that made them looks up among what it keeps."""
 
     previous: str | None = None
     references: tuple[tuple[str, str], ...] = ()
     keeps: bool = True
+    looked_up: tuple[tuple[str, str], ...] = ()
+    conversation: str | None = None
+
+
+class _Item(Struct, gc=False):
+    """As much of an input item as tells whether a vendor would look for it by its id."""
+
+    id: Any = None
+    type: Any = None
+    role: msgspec.Raw = msgspec.Raw()
+    content: msgspec.Raw = msgspec.Raw()
+    encrypted_content: msgspec.Raw = msgspec.Raw()
+    result: msgspec.Raw = msgspec.Raw()
+
+
+_decode_item = msgspec.json.Decoder(_Item).decode
+_decode_pieces = msgspec.json.Decoder(list[msgspec.Raw]).decode
+# What can name a kept thing. An escape may stand in any word, so that a body with one is looked through whole.
+_NAMES = (b'"store"', b'"previous_response_id"', b'"conversation"', b"\\u00")
 
 
 def asked(body: bytes) -> Asked:
     """A body that says none of it in its right type says nothing: its reader will refuse it."""
-    if b'"store"' not in body and b'"previous_response_id"' not in body and not _may_refer(body):
+    may_name_items = _may_name_items(body)
+    if not may_name_items and not any(name in body for name in _NAMES):
         return Asked()
     found = members(body)
     previous = _value(found.get("previous_response_id"))
+    conversation = _value(found.get("conversation"))
+    if isinstance(conversation, dict):
+        conversation = conversation.get("id")
     references: list[tuple[str, str]] = []
-    if _may_refer(body) and isinstance(items := _value(found.get("input")), list):
-        for number, item in enumerate(items):
-            if _refers(item):
-                references.append((item["id"], f"input[{number}].id"))
+    looked_up: list[tuple[str, str]] = []
+    if may_name_items and bytes(found.get("input", b""))[:1] == b"[":
+        for number, raw in enumerate(_decode_pieces(found["input"])):
+            if bytes(raw)[:1] != b"{":
+                continue
+            item = _decode_item(raw)
+            if not isinstance(item.id, str):
+                continue
+            if item.type == "item_reference" or (item.type is None and _none(item.role) and _none(item.content)):
+                references.append((item.id, f"input[{number}].id"))
+            elif item.type == "reasoning":
+                if _none(item.encrypted_content) and _none(item.content):
+                    looked_up.append((item.id, f"input[{number}].id"))
+            elif item.type == "image_generation_call" and _none(item.result):
+                looked_up.append((item.id, f"input[{number}].id"))
     return Asked(
         previous if isinstance(previous, str) and previous else None,
         tuple(references),
         _value(found.get("store")) is not False,
+        tuple(looked_up),
+        conversation if isinstance(conversation, str) and conversation else None,
     )
 
 
@@ -136,8 +172,12 @@ _ID_PREFIXES = {
 }
 
 
-def _may_refer(body: bytes) -> bool:
-    return b'"item_reference"' in body or _BARE_REFERENCE.search(body) is not None
+def _may_name_items(body: bytes) -> bool:
+    return b'"id"' in body or b"\\u00" in body
+
+
+def _none(raw: msgspec.Raw) -> bool:
+    return not raw or not decode(bytes(raw))
 
 
 def _refers(item: Any) -> bool:
