@@ -17,6 +17,7 @@ from dragoman.protocols.anthropic import PROTOCOL
 from dragoman.protocols.anthropic.read_request import _READERS
 from dragoman.protocols.base import Peek, Route, Stamp
 from dragoman.protocols.known import PROTOCOLS
+from protocols.confusion import nonsense
 from protocols.golden import GOLDEN
 
 ROUTE = Route("generate")
@@ -34,16 +35,7 @@ WORDS = st.sampled_from(
         "message_stop", "error", "text_delta", "input_json_delta", "partial_json", "low", "max",
     ]
 )  # fmt: skip
-VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=5)
-    | WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.text(max_size=5), inner, max_size=4),
-    max_leaves=20,
-)
+VALUES = nonsense(WORDS)
 MESSAGE = st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant", "system"]), "content": VALUES})
 BODY = st.fixed_dictionaries(
     {"model": st.just("m"), "max_tokens": st.just(9), "messages": st.lists(MESSAGE, min_size=1, max_size=3) | VALUES},

@@ -11,6 +11,7 @@ from dragoman.catalog.profile import profile_for
 from dragoman.ir import BadRequest, Losses, UpstreamBroken, UpstreamRefused
 from dragoman.protocols.base import Peek, Route, Stamp
 from dragoman.protocols.gemini import PROTOCOL
+from protocols.confusion import nonsense
 
 _NAMES = st.sampled_from(
     [
@@ -86,19 +87,7 @@ _NAMES = st.sampled_from(
         "status",
     ]
 )
-_LEAVES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=8),
-    _NAMES,
-)
-_VALUES = st.recursive(
-    _LEAVES,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_NAMES | st.text(max_size=5), inner, max_size=5),
-    max_leaves=25,
-)
+_VALUES = nonsense(_NAMES, max_leaves=25)
 _PARTS = st.lists(st.dictionaries(_NAMES, _VALUES, min_size=1, max_size=2), min_size=1, max_size=3)
 _BODIES = st.one_of(
     st.dictionaries(_NAMES, _VALUES, max_size=6),

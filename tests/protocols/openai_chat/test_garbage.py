@@ -12,6 +12,7 @@ from dragoman.ir import BadRequest, Losses, UpstreamError
 from dragoman.protocols.base import Peek, Route, Stamp
 from dragoman.protocols.openai_chat import PROTOCOL
 from dragoman.protocols.openai_chat.read_request import _READERS
+from protocols.confusion import nonsense
 
 ROUTE = Route("generate")
 WORDS = st.sampled_from(
@@ -22,16 +23,7 @@ WORDS = st.sampled_from(
         "finish_reason", "images", "audio", "data", "usage", "error", "thinking", "custom", "input", "file", "detail",
     ]
 )  # fmt: skip
-VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=5)
-    | WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.text(max_size=5), inner, max_size=4),
-    max_leaves=20,
-)
+VALUES = nonsense(WORDS)
 MESSAGE = st.fixed_dictionaries(
     {"role": st.sampled_from(["user", "assistant", "system", "tool", "function", "developer"]), "content": VALUES},
     optional={"tool_calls": VALUES, "tool_call_id": VALUES, "name": VALUES, "images": VALUES, "function_call": VALUES},

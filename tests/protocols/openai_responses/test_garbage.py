@@ -12,6 +12,7 @@ from dragoman.ir import BadRequest, Losses, UpstreamError
 from dragoman.protocols.base import Peek, Route, Stamp
 from dragoman.protocols.openai_responses import PROTOCOL
 from dragoman.protocols.openai_responses.read_request import _READERS
+from protocols.confusion import nonsense
 
 ROUTE = Route("generate")
 WORDS = st.sampled_from(
@@ -26,16 +27,7 @@ WORDS = st.sampled_from(
         "dg1.gemini.AEdT", "dg1.anthropic.AFNJRw", "url_citation", "annotations", "computer_call", "mcp_call",
     ]
 )  # fmt: skip
-VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=5)
-    | WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.text(max_size=5), inner, max_size=4),
-    max_leaves=20,
-)
+VALUES = nonsense(WORDS)
 ITEMS = st.sampled_from(
     [
         "message", "function_call", "function_call_output", "reasoning", "custom_tool_call", "custom_tool_call_output",
