@@ -37,6 +37,7 @@ from dragoman.protocols.openai.errors import refusal_of
 from dragoman.protocols.openai.media import sniff
 from dragoman.protocols.openai_chat.annotations import read_annotations
 from dragoman.protocols.openai_chat.finish import read_finish
+from dragoman.protocols.openai_chat.nameless import Nameless
 from dragoman.protocols.openai_chat.read_parts import google_signature
 from dragoman.protocols.openai_chat.read_response import (
     content_parts,
@@ -92,12 +93,13 @@ _decode_any = msgspec.json.Decoder().decode
 class _Candidate:
     """What one choice has said so far."""
 
-    __slots__ = ("audio", "calls", "current", "finished", "ids", "ordinals", "sounding")
+    __slots__ = ("audio", "calls", "current", "finished", "ids", "nameless", "ordinals", "sounding")
 
     def __init__(self) -> None:
         self.calls = 0
         self.current = -1  # the call that fragments without an index go to
         self.ids: list[str] = []  # by ordinal
+        self.nameless: dict[int, Nameless] = {}  # by ordinal: calls that are told when their names come
         self.ordinals: dict[int, int] = {}  # the vendor's index -> our dense ordinal
         self.finished = False
         self.audio: dict[str, Any] | None = None  # a sound that is not PCM, gathered
@@ -160,7 +162,7 @@ class ChatStreamReader:
         if not self._candidates:
             raise UpstreamBroken("The upstream closed the stream without an answer.")
         for index, candidate in self._candidates.items():
-            if candidate.finished:
+            if candidate.finished or self._failed:
                 continue
             if not self._done:
                 raise UpstreamBroken("The upstream cut the stream before the answer was finished.")
@@ -227,6 +229,8 @@ class ChatStreamReader:
         if chunk.choices:
             for choice in chunk.choices:
                 self._choice(choice, events)
+                if self._failed:
+                    return
         if chunk.usage is not None and (usage := read_usage(chunk.usage)) is not None:
             events.append(UsageReported(usage))
 
@@ -246,19 +250,26 @@ class ChatStreamReader:
                 _said(index, delta, events)
             if delta.tool_calls:
                 self._calls(index, candidate, delta.tool_calls, events)
+                if self._failed:
+                    return
             if delta.refusal and type(delta.refusal) is str:
                 events.append(RefusalDelta(index, delta.refusal))
             if delta.images or delta.audio or delta.annotations or delta.function_call:
                 self._rarely(index, candidate, delta, events)
         if choice.logprobs is not None and (logprobs := read_logprobs(choice.logprobs)):
             events.append(LogprobsDelta(index, logprobs))
-        if choice.finish_reason:
+        if choice.finish_reason and not self._failed:
             self._finish(index, candidate, choice.finish_reason, events)
 
     def _finish(self, index: int, candidate: _Candidate, word: str, events: list[Event]) -> None:
         if candidate.finished:
             return
         candidate.finished = True
+        if candidate.nameless:
+            if any(held.says or candidate.ids[ordinal] for ordinal, held in candidate.nameless.items()):
+                self._break(events)
+                return
+            candidate.calls -= len(candidate.nameless)  # of which nothing was ever said
         if candidate.audio is not None and (sound := read_audio(candidate.audio)) is not None:
             events.append(PartAdded(index, sound))
         events.append(Finished(index, read_finish(word, called=candidate.calls > 0)))
@@ -274,20 +285,43 @@ class ChatStreamReader:
             place = call.get("index")
             ordinal = candidate.ordinals.get(place, -1) if type(place) is int else candidate.current
             known = candidate.ids[ordinal] if ordinal >= 0 else ""
-            if ordinal < 0 or (id and known and id != known) or (id and not known and name):
+            if id and known and id != known and id in candidate.ids:
+                ordinal, known = candidate.ids.index(id), id
+            held = candidate.nameless.get(ordinal) if candidate.nameless else None
+            if ordinal < 0 or (id and known and id != known) or (id and not known and name and held is None):
                 ordinal = candidate.calls
                 candidate.calls += 1
                 candidate.ids.append(id)
                 if type(place) is int:
                     candidate.ordinals[place] = ordinal
                 signature = google_signature(call.get("extra_content"))
-                events.append(ToolCallStarted(index, ordinal, id, name, signature))
+                if name:
+                    held = None
+                    events.append(ToolCallStarted(index, ordinal, id, name, signature))
+                else:
+                    held = candidate.nameless[ordinal] = Nameless(signature)
+            elif held is not None:
+                candidate.ids[ordinal] = known or id
+                held.signature = held.signature or google_signature(call.get("extra_content"))
+                if name:
+                    events += held.named(index, ordinal, candidate.ids[ordinal], name)
+                    del candidate.nameless[ordinal]
+                    held = None
             candidate.current = ordinal
             arguments = function.get("arguments")
             if type(arguments) is dict:
                 arguments = msgspec.json.encode(arguments).decode()
             if type(arguments) is str and arguments:
-                events.append(ToolCallDelta(index, ordinal, arguments))
+                if held is None:
+                    events.append(ToolCallDelta(index, ordinal, arguments))
+                elif not held.add(arguments):
+                    self._break(events)
+                    return
+
+    def _break(self, events: list[Event]) -> None:
+        self._failed = True
+        self._stop_moulding()
+        events.append(Failed(UpstreamBroken("The upstream's stream holds a tool call that has no name.")))
 
     def _rarely(self, index: int, candidate: _Candidate, delta: _Delta, events: list[Event]) -> None:
         events.extend(PartAdded(index, image) for image in read_images(delta.images))
