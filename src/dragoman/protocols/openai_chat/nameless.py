@@ -1,7 +1,7 @@
 """A streamed call whose name has not come yet.
 
-Some vendors tell a call's id in one chunk and its function's name in the next. Callers of other protocols are told a call with its
-name or not at all, so that it waits; what comes meanwhile of its arguments is bounded.
+Some vendors tell a call's id in one chunk and its function's name in the next. Callers of other protocols are told a call with
+its name or not at all, so that it waits; what comes meanwhile of its arguments is bounded.
 """
 
 from dragoman.ir import Event, Signature, ToolCallDelta, ToolCallStarted
