@@ -8,7 +8,7 @@ ARGS ?=
 DOCS_TRUE := tests/docs/test_pages.py tests/config/test_config_schema.py tests/cli/test_cli_docs.py tests/observe/test_observe_docs.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test check conformance bench format lock clean
+.PHONY: help install install-dev serve test check conformance prices bench format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ check: $(VENV)/.dev ## format, lint, types, import directions, docs-are-true
 
 conformance: $(VENV)/.dev ## try every feature between all protocols, and write docs/conformance.md from what passed
 	DRAGOMAN_UPDATE_CONFORMANCE=1 $(BIN)/python -m pytest -q tests/conformance
+
+prices: $(VENV)/.dev ## write the bundled price table anew, from the locked version of genai-prices
+	DRAGOMAN_UPDATE_PRICES=1 $(BIN)/python -m pytest -q tests/catalog/test_price_table.py
 
 bench: $(VENV)/.dev ## the benchmarks, each beside nginx in the same run; needs nginx and wrk; ARGS="--quick" for a short look
 	$(BIN)/python -m bench $(ARGS)

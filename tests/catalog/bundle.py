@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
@@ -110,7 +111,7 @@ def _price(constraint: object, price: ModelPrice) -> dict[str, Any]:
         case StartDateConstraint():
             found["since"] = constraint.start_date.isoformat()
         case TimeOfDateConstraint():
-            found["hours"] = [constraint.start_time.isoformat(), constraint.end_time.isoformat()]
+            found["hours"] = [_in_utc(constraint.start_time), _in_utc(constraint.end_time)]
     found["rates"] = {RATES[key]: _amount(key, value) for key, value in given.items() if key in RATES}
     if beside := [BESIDE[key] for key in given if key in BESIDE]:
         found["beside"] = beside
@@ -119,12 +120,20 @@ def _price(constraint: object, price: ModelPrice) -> dict[str, Any]:
     return found
 
 
+def _in_utc(moment: time) -> str:
+    """Times without a zone are UTC's."""
+    if moment.tzinfo is None:
+        return moment.isoformat()
+    return datetime.combine(date(2026, 1, 1), moment).astimezone(UTC).time().isoformat()
+
+
 def _amount(key: str, value: Decimal | TieredPrices) -> Any:
     """US dollars a million, as text; with its steps where the price rises with the length of the input."""
     if isinstance(value, TieredPrices):
         return [_amount(key, value.base), *([tier.start, _amount(key, tier.price)] for tier in value.tiers)]
     exact = value * 1000 if key == "requests_kcount" else value
-    return f"{exact.normalize():f}"
+    # Some are told as fractions (a twelfth); twelve places are what the arithmetic holds exactly.
+    return f"{round(exact, 12).normalize():f}"
 
 
 def _match(clause: object) -> list[Any]:

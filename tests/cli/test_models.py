@@ -79,13 +79,20 @@ def test_list_without_any_key(shell: Path, run: Run) -> None:
 def test_show_an_alias(configured: Path, run: Run) -> None:
     found = data_of(run("models", "show", "quick", "--json"))
     assert (found["name"], found["asked"], found["kind"], found["aliases"]) == ("fast", "quick", "alias", ["quick"])
-    assert found["price"] == {"input": "0.30", "output": "2.50", "cached_input": None, "cache_write": None}
+    assert {unit: usd for unit, usd in found["price"].items() if usd} == {"input": "0.30", "output": "2.50"}
     assert found["source"] == "models.fast [dragoman.yaml:5:3]"
     assert [(t["provider"], t["model"], t["weight"], t["priority"], t["protocol"]) for t in found["targets"]] == [
         ("google", "gemini-2.5-flash", 3, 1, "gemini"),
         ("openai", "gpt-4o", 1, 2, "openai-chat"),
     ]
     assert found["targets"][0]["profile"]["thinking"] == "budget"
+    for target in found["targets"]:
+        assert target["price"] == {
+            "source": "models.fast.price",
+            "per_million": {"input": "0.3", "output": "2.5"},
+            "steps": [],
+            "beside": [],
+        }
 
 
 def test_show_for_the_eye(configured: Path, run: Run) -> None:
@@ -95,9 +102,33 @@ def test_show_for_the_eye(configured: Path, run: Run) -> None:
         "  Our quick one.",
         "  source:   models.fast [dragoman.yaml:5:3]",
         "  aliases:  quick",
-        "  price:    input $0.30, output $2.50 (per million tokens)",
+        "  targets:",
     ]
-    assert "google/gemini-2.5-flash  weight 3, priority 1, spoken to in gemini" in lines[6]
+    assert "google/gemini-2.5-flash  weight 3, priority 1, spoken to in gemini" in lines[5]
+    assert lines[7:11] == [
+        "      context window 1,048,576 tokens",
+        "      price in US dollars a million tokens (models.fast.price)",
+        "        input   $0.3",
+        "        output  $2.5",
+    ]
+
+
+def test_show_the_bundled_price_with_its_steps(shell: Path, run: Run) -> None:
+    (shell / "dragoman.yaml").write_text(
+        "providers:\n"
+        "  google: {protocols: [gemini], models: ['gemini-*']}\n"
+        "  house: {protocols: [openai-chat], base_url: 'http://127.0.0.1:9', models: ['gpt-*']}\n"
+        "  local: {protocols: [local], models: [smollm2-135m]}\n"
+        "models: {wide: {targets: [{provider: house, model: m}], context_window: 5000}}\n"
+    )
+    lines = run("models", "show", "gemini-2.5-pro").stdout.splitlines()
+    assert "        input         $1.25, $2.5 above 200,000 of input" in lines
+    assert "        charged besides, and not counted here: web searches" in lines
+    assert (
+        "      price not known: set models.NAME.price to have its cost counted" in run("models", "show", "gpt-x").stdout
+    )
+    assert "      context window 5,000 tokens" in run("models", "show", "wide").stdout
+    assert "      costs nothing (the built-in model)" in run("models", "show", "local/smollm2-135m").stdout
 
 
 @pytest.mark.parametrize(
@@ -113,6 +144,7 @@ def test_show_tells_where_a_name_comes_from(configured: Path, run: Run, name: st
     assert found["kind"] == kind
     assert found["source"].startswith(source)
     assert found["price"] is None
+    assert [target["price"] for target in found["targets"]] == [None]
 
 
 def test_show_what_this_version_does_not_speak(shell: Path, run: Run) -> None:

@@ -18,6 +18,9 @@ from dragoman.catalog.price_table import PriceTable, Row, bundled
 # How vendors call the service at its usual price. OpenAI says `default`, Google and Anthropic `standard`.
 _USUAL_TIERS = frozenset({"", "default", "standard"})
 _MOST_KNOWN = 4096
+# Whose windows are kept up in the table. Others enlarge a model under its old name: of deepseek-chat it has 64,000, long after
+# its vendor made it 128,000 (api-docs.deepseek.com, 2025-09).
+_KEPT_UP = frozenset({"anthropic", "google", "openai"})
 _bundled = cache(bundled)
 
 
@@ -65,6 +68,13 @@ class PriceBook:
         """The most input tokens that the model takes, as far as the table knows."""
         row = self._row(provider, target_model)
         return row.window if row is not None else None
+
+    def limit_of(self, provider: str, target_model: str) -> int | None:
+        """The input tokens beyond which the model surely refuses, as far as the table knows."""
+        window = self.window_of(provider, target_model)
+        if window is None or self.vendor_of(provider) in _KEPT_UP:
+            return window
+        return 2 * window
 
     def vendor_of(self, provider: str) -> str | None:
         """The table's name of whoever sells a provider's models."""

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from time import time
 from typing import Any, Literal
 
 import msgspec
 
 from dragoman.catalog.directory import Directory, Resolved, Target, is_pattern
 from dragoman.catalog.profile import Profile, profile_for
+from dragoman.cli.price_words import price_told
 from dragoman.config import Loaded, redacted
 from dragoman.config.reading import spell
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.models import cards_of
+from dragoman.pipeline.snapshot import Snapshot
 from dragoman.protocols.base import ModelCard
 from dragoman.protocols.known import protocol_of
 
@@ -87,8 +90,9 @@ def _providers(targets: tuple[Target, ...]) -> str:
     return ", ".join(dict.fromkeys(target.provider for target in targets))
 
 
-def entry(loaded: Loaded, directory: Directory, asked: str, resolved: Resolved) -> dict[str, Any]:
+def entry(loaded: Loaded, snapshot: Snapshot, asked: str, resolved: Resolved) -> dict[str, Any]:
     """All that is known of one model without asking anybody."""
+    directory = snapshot.directory
     bare = asked.removeprefix("models/")
     own = loaded.settings.models.get(resolved.name)
     kind, source = _source(loaded, directory, bare, resolved)
@@ -98,13 +102,13 @@ def entry(loaded: Loaded, directory: Directory, asked: str, resolved: Resolved) 
         "kind": kind,
         "aliases": list(own.aliases) if own else [],
         "description": own.description if own else None,
-        "targets": [_target(loaded, target) for target in resolved.targets],
+        "targets": [_target(loaded, snapshot, resolved.name, target) for target in resolved.targets],
         "price": redacted(loaded.settings)["models"][resolved.name]["price"] if own else None,
         "source": source,
     }
 
 
-def _target(loaded: Loaded, target: Target) -> dict[str, Any]:
+def _target(loaded: Loaded, snapshot: Snapshot, name: str, target: Target) -> dict[str, Any]:
     provider = loaded.settings.providers[target.provider]
     spoken = next((name for name in provider.protocols if protocol_of(name)), None)
     return {
@@ -114,6 +118,8 @@ def _target(loaded: Loaded, target: Target) -> dict[str, Any]:
         "priority": target.priority,
         "protocol": spoken,
         "protocols": list(provider.protocols),
+        "price": price_told(snapshot.price(name, target, time())),
+        "context_window": snapshot.windows.get(name) or snapshot.book.window_of(target.provider, target.model),
         "profile": msgspec.to_builtins(profile_for(spoken or provider.protocols[0], target.model)),
     }
 

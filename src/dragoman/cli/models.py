@@ -68,7 +68,7 @@ def list_command(offline: bool, config: Path | None, as_json: bool) -> None:
 @config_option
 @json_option
 def show_command(name: str, config: Path | None, as_json: bool) -> None:
-    """Show where a model's name leads: targets, aliases, how each is spoken to, the price you set, and why.
+    """Show where a model's name leads: targets, how each is spoken to, context window, price, aliases, and why.
 
     \b
     dragoman models show fast
@@ -79,7 +79,8 @@ def show_command(name: str, config: Path | None, as_json: bool) -> None:
     from dragoman.cli.catalogue import entry
     from dragoman.pipeline.snapshot import snapshot_of
 
-    directory = snapshot_of(loaded.settings, demo=loaded.demo, root_key=None).directory
+    snapshot = snapshot_of(loaded.settings, demo=loaded.demo, root_key=None)
+    directory = snapshot.directory
     resolved = directory.resolve(name)
     if resolved is None:
         near = " or ".join(repr(known) for known in directory.nearest(name))
@@ -87,7 +88,7 @@ def show_command(name: str, config: Path | None, as_json: bool) -> None:
             f"The model {name!r} does not exist here.",
             f"Did you mean {near}? " * bool(near) + "See what there is: dragoman models list",
         )
-    found = entry(loaded, directory, name, resolved)
+    found = entry(loaded, snapshot, name, resolved)
     if as_json:
         print_json(found)
     else:
@@ -96,6 +97,7 @@ def show_command(name: str, config: Path | None, as_json: bool) -> None:
 
 def _print_entry(found: dict[str, Any]) -> None:
     from dragoman.cli.catalogue import profile_words
+    from dragoman.cli.price_words import price_lines
 
     click.echo(bold(one_line(found["name"])))
     if found["description"]:
@@ -103,9 +105,6 @@ def _print_entry(found: dict[str, Any]) -> None:
     click.echo(f"  source:   {found['source']}")
     if found["aliases"]:
         click.echo(f"  aliases:  {', '.join(found['aliases'])}")
-    if found["price"]:
-        parts = [f"{name.replace('_', ' ')} ${usd}" for name, usd in found["price"].items() if usd is not None]
-        click.echo(f"  price:    {', '.join(parts)} (per million tokens)")
     click.echo("  targets:")
     for target in found["targets"]:
         click.echo(
@@ -113,6 +112,10 @@ def _print_entry(found: dict[str, Any]) -> None:
             f"weight {target['weight']}, priority {target['priority']}, {_spoken(target)}"
         )
         click.echo(f"      {profile_words(target['profile'])}")
+        if target["context_window"]:
+            click.echo(f"      context window {target['context_window']:,} tokens")
+        for line in price_lines(target["price"]):
+            click.echo(f"      {line}")
 
 
 def _spoken(target: dict[str, Any]) -> str:

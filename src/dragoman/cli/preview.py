@@ -13,6 +13,7 @@ from dragoman.pipeline.call import Call
 from dragoman.pipeline.choose import choose
 from dragoman.pipeline.fit import fit
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.room import check_room
 from dragoman.protocols.known import PROTOCOLS
 from dragoman.wire import json as wire_json
 
@@ -124,6 +125,7 @@ async def preview(gateway: Gateway, trial: Trial) -> Preview:
     call.peek = protocol.peek(trial.body, route)
     call.model, call.stream = call.peek.model, call.peek.stream
     first, *others = choose(call, gateway)
+    check_room(call, first)
     first, outgoing = await fit(call, gateway, first)
     return Preview(
         protocol=trial.protocol,

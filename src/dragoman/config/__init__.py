@@ -4,6 +4,7 @@ Importing does nothing and stays light: the schema and the reference are importe
 """
 
 from dragoman.config.loading import Loaded, load
+from dragoman.config.pricing import Price
 from dragoman.config.problem import ConfigError, Problem
 from dragoman.config.settings import (
     Budget,
@@ -12,7 +13,6 @@ from dragoman.config.settings import (
     Local,
     Log,
     Model,
-    Price,
     Protocol,
     Provider,
     Server,

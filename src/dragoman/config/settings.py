@@ -12,8 +12,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PlainSerializer,
     SerializationInfo,
@@ -41,7 +39,9 @@ from dragoman.config.kinds import (
     check_shared,
     cover_password,
 )
+from dragoman.config.pricing import Price
 from dragoman.config.problem import wrong
+from dragoman.config.section import Section
 
 Protocol = Literal["gemini", "openai-chat", "openai-responses", "anthropic", "local"]
 
@@ -51,22 +51,6 @@ VENDOR_URLS: dict[str, str] = {
     "openai-responses": "https://api.openai.com/v1",
     "anthropic": "https://api.anthropic.com",
 }
-
-
-class Section(BaseModel):
-    """A part of the file. An entry left empty (`workers:` and nothing after it) takes its default."""
-
-    # Built on first use and whole: building each section by itself would double the time an import takes.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty(cls, data: Any) -> Any:
-        if data is None:
-            return {}
-        if isinstance(data, dict):
-            return {key: value for key, value in data.items() if value is not None}
-        return data
 
 
 class Tls(Section):
@@ -228,24 +212,19 @@ class Target(Section):
     )
 
 
-class Price(Section):
-    """US dollars a million tokens; stands in for the bundled price table."""
-
-    input: Money = Field(description="Input tokens.", examples=["0.30"])
-    output: Money = Field(description="Output tokens, reasoning included.", examples=["2.50"])
-    cached_input: Money | None = Field(
-        default=None, description="Input tokens read from the vendor's cache; unset, as `input`."
-    )
-    cache_write: Money | None = Field(
-        default=None, description="Input tokens written to the vendor's cache; unset, as `input`."
-    )
-
-
 class Model(Section):
     """A model name of your own and where it leads."""
 
     targets: tuple[Target, ...] = Field(min_length=1, description="Where requests go.")
     price: Price | None = Field(default=None, description="A price of your own for every target.")
+    context_window: Whole | None = Field(
+        default=None,
+        ge=1,
+        le=10**9,
+        description="The most input tokens that every target takes; unset, as the bundled table knows. "
+        "What surely does not fit is refused.",
+        examples=[200000],
+    )
     aliases: tuple[ModelName, ...] = Field(
         default=(), description="Further names for the same model.", examples=[["quick"]]
     )

@@ -11,7 +11,10 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
+from dragoman import config
 from dragoman.catalog.directory import Directory, Named, Resolved, Target
+from dragoman.catalog.price import Price, price_of_rates
+from dragoman.catalog.prices import PriceBook, Seller
 from dragoman.config import Settings
 from dragoman.observe.redaction import Redactor
 from dragoman.pipeline.step import Step
@@ -47,8 +50,20 @@ class Snapshot(Struct, frozen=True):
     max_body: int
     body_timeout: float
     redactor: Redactor
+    book: PriceBook
+    # By the model's own name: the operator's prices, and context windows.
+    prices: dict[str, Price]
+    windows: dict[str, int]
     # (model's name as asked, caller's protocol) -> what it leads to; filled as requests come.
     plans: dict[tuple[str, str], tuple[Resolved, dict[Target, Step]]] = msgspec.field(default_factory=dict)
+
+    def price(self, name: str, target: Target, at: float, tier: str | None = None) -> Price | None:
+        """What `target` costs under the public `name` at `at`, in Unix seconds; None where that is not known."""
+        return self.book.price_of(target.provider, target.model, at, self.prices.get(name), tier)
+
+    def limit(self, name: str, target: Target) -> int | None:
+        """The input tokens beyond which `target`, under the public `name`, surely refuses; None where that is not known."""
+        return self.windows.get(name) or self.book.limit_of(target.provider, target.model)
 
 
 def digest(secret: bytes) -> bytes:
@@ -98,7 +113,20 @@ def snapshot_of(settings: Settings, *, demo: bool, root_key: bytes | None, trial
         settings.server.max_body,
         settings.server.body_timeout,
         _redactor(endpoints),
+        PriceBook(
+            {
+                name: Seller(provider.base_url or "", "local" in provider.protocols)
+                for name, provider in settings.providers.items()
+            }
+        ),
+        {name: own_price(name, model.price) for name, model in settings.models.items() if model.price is not None},
+        {name: model.context_window for name, model in settings.models.items() if model.context_window is not None},
     )
+
+
+def own_price(name: str, price: config.Price) -> Price:
+    """The operator's price in the catalog's terms."""
+    return price_of_rates(price.given, {step.above: step.given for step in price.steps}, source=f"models.{name}.price")
 
 
 def _redactor(endpoints: dict[str, Endpoint]) -> Redactor:

@@ -13,6 +13,7 @@ from dragoman.pipeline.count import count_tokens
 from dragoman.pipeline.fit import fit
 from dragoman.pipeline.gateway import Gateway, admitted
 from dragoman.pipeline.relay import relay
+from dragoman.pipeline.room import SHORT, check_room
 from dragoman.pipeline.step import Step
 
 
@@ -47,5 +48,7 @@ async def _ask(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None
     if call.route.operation == "count_tokens":
         await count_tokens(call, caller, gateway, step)
     else:
+        if len(call.body) > SHORT:
+            check_room(call, step)
         step, outgoing = await fit(call, gateway, step)
         await relay(call, caller, step, await attempt(call, gateway, step, outgoing))
