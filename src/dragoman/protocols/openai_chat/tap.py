@@ -1,10 +1,14 @@
-"""Watches a same-protocol stream go by: its events pass as they came, and what metering needs is read from the side."""
+"""Watches a same-protocol stream go by: its events pass as they came, and what metering needs is read from the side.
+
+One thing is mended on the way: the indexes of Google's parallel calls (`call_indexes`).
+"""
 
 import msgspec
 from msgspec import Struct
 
 from dragoman.ir import DragomanError, Usage
 from dragoman.protocols.openai.errors import refusal_of
+from dragoman.protocols.openai_chat.call_indexes import CallIndexes
 from dragoman.protocols.openai_chat.errors import event_of
 from dragoman.protocols.openai_chat.usage import read_usage
 from dragoman.wire.sse import EventSplitter, payload
@@ -16,17 +20,20 @@ class _Seen(Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw(b"null")
 
 
+# Every chunk names its model; where another's names this, its indexes are looked at, and found good.
+_GOOGLES = b"gemini-"
 _decode = msgspec.json.Decoder(_Seen).decode
 _decode_any = msgspec.json.Decoder().decode
 
 
 class ChatTap:
-    __slots__ = ("_hide_usage", "_splitter", "failed", "finished", "started", "usage")
+    __slots__ = ("_hide_usage", "_indexes", "_splitter", "failed", "finished", "started", "usage")
 
     def __init__(self, *, hide_usage: bool) -> None:
         """`hide_usage`: the caller did not ask for the counts that we asked for."""
         self._splitter = EventSplitter()
         self._hide_usage = hide_usage
+        self._indexes: CallIndexes | None = None
         self.usage: Usage | None = None
         self.finished = False
         self.failed: DragomanError | None = None
@@ -36,6 +43,10 @@ class ChatTap:
         events = self._splitter.feed(data)
         if not events:
             return b""
+        if not self.started and self._indexes is None and any(_GOOGLES in event for event in events):
+            self._indexes = CallIndexes()
+        if self._indexes is not None:
+            events = [self._indexes.mend(event) for event in events]
         return b"".join([event for event in events if not self._withhold(event)])
 
     def end(self) -> bytes:
@@ -48,7 +59,9 @@ class ChatTap:
                 _decode_any(body)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return b""  # cut off; what follows must not be glued to it
-        return b"" if not body or self._withhold(event) else event
+        if not body or self._withhold(event):
+            return b""
+        return event if self._indexes is None else self._indexes.mend(event)
 
     def fail(self, error: DragomanError) -> bytes:
         return event_of(error)
