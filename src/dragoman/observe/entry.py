@@ -80,7 +80,8 @@ class Cleaner:
         self._clean: set[str] = set()
 
     def __call__(self, entry: RequestEntry) -> None:
-        entry.ts = datetime.fromtimestamp(entry.ts, UTC) if not isinstance(entry.ts, datetime) else entry.ts
+        if not isinstance(entry.ts, datetime):
+            entry.ts = datetime.fromtimestamp(entry.ts, UTC)
         clean = self._clean
         if entry.path not in clean:
             entry.path = self._safe(without_credentials(entry.path), MAX_PATH)

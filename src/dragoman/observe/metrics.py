@@ -86,7 +86,7 @@ class Tally:
         if usage is not None:
             tokens = series.tokens
             if usage.input_by_modality or usage.tool_input_by_modality:
-                _add(tokens, 0, usage.input, usage.input_by_modality, usage.tool_input_by_modality)
+                _add(tokens, 0, usage.input, usage.input_by_modality + usage.tool_input_by_modality)
             else:
                 tokens[0] += usage.input
             if usage.output_by_modality:
@@ -209,16 +209,14 @@ class Tally:
         return self._attempts.setdefault(attempt_key(self._attempts, key), AttemptSeries())
 
 
-def _add(tokens: list[int], row: int, total: int, *details: tuple[tuple[str, int], ...]) -> None:
+def _add(tokens: list[int], row: int, total: int, details: tuple[tuple[str, int], ...]) -> None:
     """Spread `total` over modalities as far as the vendor told them apart; where its details exceed the total, that holds."""
     rest = total
-    for pairs in details:
-        for _, count in pairs:
-            rest -= count
+    for _, count in details:
+        rest -= count
     if rest >= 0:
-        for pairs in details:
-            for modality, count in pairs:
-                tokens[row + _PLACE.get(modality, 0)] += count
+        for modality, count in details:
+            tokens[row + _PLACE.get(modality, 0)] += count
         tokens[row] += rest
     else:
         tokens[row] += total

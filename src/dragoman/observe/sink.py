@@ -123,6 +123,10 @@ class Sink(Generic[_Line]):
             for line in batch:
                 self._flush([line])
             return
+        whole = b"".join(pieces)
+        if len(whole) <= self._atomic:
+            self._write(whole, len(pieces))
+            return
         pending = bytearray()
         count = 0
         for piece in pieces:

@@ -75,6 +75,8 @@ def _has_key(query: bytes) -> bool:
 def check_type(caller: Caller) -> None:
     """Raises UnsupportedMediaType for a body that says it is no JSON."""
     kind = caller.headers.get(b"content-type", b"application/json")
+    if kind == b"application/json":
+        return
     bare = kind.partition(b";")[0].strip().lower()
     if bare == b"application/json" or bare.endswith(b"+json") or not bare:
         return

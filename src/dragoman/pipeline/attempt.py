@@ -102,7 +102,7 @@ def prepare(call: Call, step: Step) -> Outgoing:
     the caller's body is at fault, whatever the target."""
     assert call.protocol is not None and call.route is not None and call.peek is not None
     call.losses = []
-    if not step.same:
+    if call.request is None and not step.same:
         read(call)
     try:
         return _write(call, step)

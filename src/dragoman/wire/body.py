@@ -47,7 +47,9 @@ def head_of(body: bytes, decode: Decode[T], refusals: Refusals) -> T:
         if not body.isascii():
             body.decode()  # the decoder does not look into the strings it skips
         # The caller's right is checked on the one, a vendor may take the other. No usual encoder escapes U+006x.
-        if (body.count(b'"model"') > 1 or b"\\u006" in body) and json.names_twice(body, "model"):
+        # Sought with a single byte first: most bodies hold no escape at all, and that is known at a tenth of the cost.
+        escaped = b"\\" in body and b"\\u006" in body
+        if (escaped or body.count(b'"model"') > 1) and json.names_twice(body, "model"):
             raise BadRequest(
                 "The request names its model twice. Send 'model' once.", param="model", code="duplicate_field"
             )

@@ -77,6 +77,10 @@ class Config:
         self.reasoning = None if thinking is None else _reasoning(thinking, f"{path}.thinkingConfig", unknown)
         modalities = get("responseModalities")
         self.modalities = () if modalities is None else _modalities(modalities, f"{path}.responseModalities")
+        if not _GEMINIS.keys().isdisjoint(config):
+            self._keep_googles(config, path)
+
+    def _keep_googles(self, config: Object, path: str) -> None:
         for name, held in config.items():
             if name in _GEMINIS and held not in EMPTY:
                 check(held, CONFIG[name], below(path, name))

@@ -69,7 +69,8 @@ def checked(value: Any) -> Object:
 
 def read_response(body: bytes) -> Response:
     value = answer_in(body)
-    block = block_in(value)
+    judged = "promptFeedback" in value
+    block = block_in(value) if judged else None
     candidates = candidates_in(value)
     if not candidates and block is None:
         raise UpstreamBroken("The upstream answered without a candidate.")
@@ -83,7 +84,7 @@ def read_response(body: bytes) -> Response:
         block,
         0,
         read_tier(meta),
-        response_extras(value),
+        response_extras(value) if judged else (),
     )
 
 
