@@ -22,10 +22,9 @@ from weakref import WeakSet
 import aiohttp
 from yarl import URL
 
-from dragoman.upstream.base import Headers, IncomingResponse, Origin, OutgoingRequest
+from dragoman.upstream.base import Headers, IncomingResponse, Origin, OutgoingRequest, read_whole
 from dragoman.upstream.decoding import DecodedResponse, coding_of
 from dragoman.upstream.errors import (
-    BodyTooLarge,
     ConnectFailed,
     ConnectionBroken,
     DeadlineExceeded,
@@ -242,14 +241,7 @@ class AiohttpResponse:
             raise self._error from error
 
     async def read(self, limit: int) -> bytes:
-        parts, size = [], 0
-        while data := await self.chunk():
-            parts.append(data)
-            size += len(data)
-            if size > limit:
-                self.close()
-                raise BodyTooLarge(f"the body is larger than {limit} bytes", limit=limit)
-        return b"".join(parts)
+        return await read_whole(self, limit)
 
     def close(self) -> None:
         self._timer.cancel()

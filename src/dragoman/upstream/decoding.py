@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import zlib
 
-from dragoman.upstream.base import Headers, IncomingResponse
-from dragoman.upstream.errors import BodyTooLarge, ProtocolViolation
+from dragoman.upstream.base import Headers, IncomingResponse, read_whole
+from dragoman.upstream.errors import ProtocolViolation
 
 _PIECE = 256 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
@@ -97,14 +97,7 @@ class DecodedResponse:
         return out
 
     async def read(self, limit: int) -> bytes:
-        parts, size = [], 0
-        while data := await self.chunk():
-            parts.append(data)
-            size += len(data)
-            if size > limit:
-                self.close()
-                raise BodyTooLarge(f"the body is larger than {limit} bytes", limit=limit)
-        return b"".join(parts)
+        return await read_whole(self, limit)
 
     def close(self) -> None:
         self._inner.close()

@@ -61,6 +61,16 @@ def encode_text(value: Any) -> str:
     return encode(value).decode()
 
 
+def count_in(holder: dict[str, Any], key: str) -> int:
+    """A number of tokens as vendors tell it; 0 where it is none."""
+    value = holder.get(key)
+    if type(value) is int and value > 0:
+        return value
+    if type(value) is float and 0 < value < 2**53:
+        return int(value)
+    return 0
+
+
 def kind_of(value: Any) -> str:
     """JSON's name for the type of `value`, with its article, for error messages."""
     match value:

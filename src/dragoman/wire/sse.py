@@ -7,6 +7,7 @@ they are decoded, so a character cut in two by the network is whole again when i
 import re
 
 from dragoman.ir.errors import UpstreamBroken
+from dragoman.wire.json import NotJson, decode
 
 MAX_EVENT = 64 * 1024 * 1024  # bytes; an image can ride in one event
 # From this size on an unfinished event is kept in pieces, and only what is new is searched for its end: to join it to each
@@ -135,6 +136,21 @@ def payload(event: bytes) -> bytes:
         elif event.endswith(b"\n\n") and event.count(b"\n") == 2 and b"\r" not in event:
             return event[6:-2]
     return b"\n".join(_values(event))
+
+
+def last_event(pending: bytes, *, end_mark: bytes = b"[DONE]") -> bytes:
+    """The event that a stream ended in, with the blank line that it lacks. Empty where it was cut off, being neither JSON nor
+    the end mark: what follows must not be glued to it."""
+    event = pending.rstrip(b"\r\n") + b"\n\n"
+    body = payload(event).strip()
+    if not body:
+        return b""
+    if body != end_mark:
+        try:
+            decode(body)
+        except NotJson:
+            return b""
+    return event
 
 
 def _values(event: bytes) -> list[bytes]:

@@ -1,9 +1,10 @@
 """Tools, the choice among them, thinking and the answer's format, as a caller writes them."""
 
 import re
-from typing import Any, get_args
+from typing import Any
 
 from dragoman.ir import BuiltinTool, Extra, FunctionTool, OutputFormat, Tool, ToolChoice
+from dragoman.ir.effort import EFFORTS
 from dragoman.ir.request import Effort
 from dragoman.protocols.anthropic import fields
 
@@ -25,7 +26,6 @@ _OWN = {
     "defer_loading": True,
     "allowed_callers": False,
 }
-EFFORTS: frozenset[str] = frozenset(get_args(Effort))
 
 
 def read_tools(value: Any) -> tuple[Tool, ...]:
@@ -88,7 +88,7 @@ def read_effort(value: Any, path: str) -> Effort:
     word = fields.text(value, path)
     if word not in EFFORTS:
         raise fields.invalid(path, f"{word!r}; an effort is 'low', 'medium', 'high', 'xhigh' or 'max'.")
-    return word  # type: ignore[return-value]
+    return word
 
 
 def read_format(value: Any, path: str) -> OutputFormat:

@@ -6,7 +6,7 @@ from dragoman.ir import DragomanError, Usage
 from dragoman.protocols.anthropic.errors import event_of, refusal_of
 from dragoman.protocols.anthropic.usage import merged, read_usage
 from dragoman.wire.json import NotJson, decode
-from dragoman.wire.sse import EventSplitter, payload
+from dragoman.wire.sse import EventSplitter, last_event, payload
 
 # An event begins so, and what comes between the first and the last of these is nobody's business here.
 _PLAIN = (b"event: content_block", b"event: ping")
@@ -33,17 +33,8 @@ class AnthropicTap:
         return b"".join(events)
 
     def end(self) -> bytes:
-        """The vendor closed the stream: an event without its blank line is whole if it is JSON."""
-        rest = self._splitter.pending
-        event = rest.rstrip(b"\r\n") + b"\n\n"
-        body = payload(event).strip()
-        if not body:
-            return b""
-        try:
-            decode(body)
-        except NotJson:
-            return b""  # cut off; what follows must not be glued to it
-        self._look(body)
+        event = last_event(self._splitter.pending, end_mark=b"")
+        self._look(payload(event))
         return event
 
     def fail(self, error: DragomanError) -> bytes:

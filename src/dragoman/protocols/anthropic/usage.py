@@ -4,23 +4,24 @@
 from typing import Any
 
 from dragoman.ir import Usage
+from dragoman.wire.json import count_in
 
 
 def read_usage(value: Any) -> Usage | None:
     """The counts of a `usage` object; None where there are none. Counts that are not whole numbers count as 0."""
     if type(value) is not dict:
         return None
-    read = _count(value, "cache_read_input_tokens")
-    written = _count(value, "cache_creation_input_tokens")
+    read = count_in(value, "cache_read_input_tokens")
+    written = count_in(value, "cache_creation_input_tokens")
     details = value.get("output_tokens_details")
     lasting = value.get("cache_creation")
     return Usage(
-        input=_count(value, "input_tokens") + read + written,
-        output=_count(value, "output_tokens"),
+        input=count_in(value, "input_tokens") + read + written,
+        output=count_in(value, "output_tokens"),
         cached_input=read,
         cache_write=written,
-        reasoning=_count(details, "thinking_tokens") if type(details) is dict else 0,
-        cache_write_hour=_count(lasting, "ephemeral_1h_input_tokens") if type(lasting) is dict else 0,
+        reasoning=count_in(details, "thinking_tokens") if type(details) is dict else 0,
+        cache_write_hour=count_in(lasting, "ephemeral_1h_input_tokens") if type(lasting) is dict else 0,
     )
 
 
@@ -47,12 +48,3 @@ def write_usage(usage: Usage | None) -> dict[str, Any]:
 def read_tier(usage: Any) -> str | None:
     tier = usage.get("service_tier") if type(usage) is dict else None
     return tier if type(tier) is str and tier else None
-
-
-def _count(holder: dict[str, Any], key: str) -> int:
-    value = holder.get(key)
-    if type(value) is int and value > 0:
-        return value
-    if type(value) is float and 0 < value < 2**53:
-        return int(value)
-    return 0

@@ -3,6 +3,7 @@
 from typing import Any
 
 from dragoman.ir import BuiltinTool, Extra, FunctionTool, Tool, ToolChoice
+from dragoman.protocols.builtins import GATEWAYS_NAMES
 from dragoman.protocols.gemini.fields import (
     EMPTY,
     Object,
@@ -34,16 +35,8 @@ BUILTINS = {
 }
 # What OpenAI-shaped callers name a built-in tool: a function without parameters, or a bare type.
 ALIASES = {
-    "web_search": "web_search",
+    **GATEWAYS_NAMES,
     "web_search_preview": "web_search",
-    "google_search": "web_search",
-    "googleSearch": "web_search",
-    "codeExecution": "code_execution",
-    "code_execution": "code_execution",
-    "code_interpreter": "code_execution",
-    "urlContext": "url_context",
-    "url_context": "url_context",
-    "web_fetch": "url_context",
     "image_generation": "image_generation",
 }
 _TOOL = frozenset({"functionDeclarations", *BUILTINS})

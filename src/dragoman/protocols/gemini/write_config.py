@@ -2,6 +2,7 @@
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, FunctionTool, Losses, OutputFormat, Reasoning, Request, Sampling
+from dragoman.ir.effort import effort_of
 from dragoman.protocols.gemini.clean_schema import clean
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.lower_schema import lower
@@ -148,7 +149,7 @@ def _thinking(reasoning: Reasoning, profile: Profile, losses: Losses) -> Object:
 def _level(effort: str | None, budget: int | None, profile: Profile, losses: Losses) -> str | None:
     name = "reasoning.effort"
     if budget is not None:
-        effort, name = _effort_of(budget), "reasoning.budget"
+        effort, name = effort_of(budget), "reasoning.budget"
     if effort is None:
         return None
     levels = profile.levels
@@ -161,15 +162,6 @@ def _level(effort: str | None, budget: int | None, profile: Profile, losses: Los
     if budget is not None:
         losses.add(name, f"the model takes levels; {level} is sent", harmless=True)
     return level
-
-
-def _effort_of(budget: int) -> str | None:
-    if budget < 0:
-        return None
-    for most, effort in ((0, "none"), (512, "minimal"), (1024, "low"), (8192, "medium"), (24576, "high")):
-        if budget <= most:
-            return effort
-    return "xhigh"
 
 
 def _budget(effort: str | None, budget: int | None, profile: Profile, losses: Losses) -> int | None:

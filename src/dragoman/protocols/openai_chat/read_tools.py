@@ -3,22 +3,15 @@
 from typing import Any
 
 from dragoman.ir import BuiltinTool, Extra, FunctionTool, OutputFormat, Tool, ToolChoice
+from dragoman.ir.effort import EFFORTS
 from dragoman.ir.request import Effort
+from dragoman.protocols.builtins import GATEWAYS_NAMES
 from dragoman.protocols.openai import fields
 
-# Names under which gateways' documentation offers a vendor's own tools. A function of such a name *with* parameters or a
-# description is the caller's own.
+# A function of such a name *with* parameters or a description is the caller's own.
 BUILTIN_NAMES = {
-    "web_search": "web_search",
+    **GATEWAYS_NAMES,
     "web_search_preview": "web_search",
-    "google_search": "web_search",
-    "googleSearch": "web_search",
-    "codeExecution": "code_execution",
-    "code_execution": "code_execution",
-    "code_interpreter": "code_execution",
-    "urlContext": "url_context",
-    "url_context": "url_context",
-    "web_fetch": "url_context",
     "file_search": "file_search",
     "fileSearch": "file_search",
     "image_generation": "image_generation",
@@ -31,7 +24,6 @@ BUILTIN_NAMES = {
 _BY_FUNCTION = frozenset(
     name for name, kind in BUILTIN_NAMES.items() if kind in ("web_search", "code_execution", "url_context")
 )
-EFFORTS: frozenset[Effort] = frozenset(("none", "minimal", "low", "medium", "high", "xhigh", "max"))
 
 
 def read_tools(value: Any, path: str = "tools") -> tuple[Tool, ...]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, ValidationError, convert
 
 from dragoman.ir import Usage
+from dragoman.wire.json import count_in
 
 _Tokens = Annotated[int, Meta(ge=0)] | None
 
@@ -98,21 +99,21 @@ def read_usage(value: Any) -> Usage | None:
     out = value.get("completion_tokens_details")
     into = into if type(into) is dict else _NONE
     out = out if type(out) is dict else _NONE
-    cached = _count(into, "cached_tokens")
+    cached = count_in(into, "cached_tokens")
     if not cached:  # DeepSeek's spelling (api-docs.deepseek.com, context caching)
-        cached = _count(value, "prompt_cache_hit_tokens")
-    prompt = _count(value, "prompt_tokens")
-    reasoning = _count(out, "reasoning_tokens")
+        cached = count_in(value, "prompt_cache_hit_tokens")
+    prompt = count_in(value, "prompt_tokens")
+    reasoning = count_in(out, "reasoning_tokens")
     return Usage(
         input=prompt,
-        output=_completion(prompt, _count(value, "completion_tokens"), reasoning, _count(value, "total_tokens")),
+        output=_completion(prompt, count_in(value, "completion_tokens"), reasoning, count_in(value, "total_tokens")),
         cached_input=cached,
-        cache_write=_count(into, "cache_write_tokens"),
+        cache_write=count_in(into, "cache_write_tokens"),
         reasoning=reasoning,
         input_by_modality=_modalities(into),
         output_by_modality=_modalities(out),
-        accepted_prediction=_count(out, "accepted_prediction_tokens"),
-        rejected_prediction=_count(out, "rejected_prediction_tokens"),
+        accepted_prediction=count_in(out, "accepted_prediction_tokens"),
+        rejected_prediction=count_in(out, "rejected_prediction_tokens"),
     )
 
 
@@ -139,17 +140,8 @@ def write_usage(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _count(holder: dict[str, Any], key: str) -> int:
-    value = holder.get(key)
-    if type(value) is int and value > 0:
-        return value
-    if type(value) is float and 0 < value < 2**53:
-        return int(value)
-    return 0
-
-
 def _modalities(details: dict[str, Any]) -> tuple[tuple[str, int], ...]:
     get = details.get
     if not (get("text_tokens") or get("image_tokens") or get("audio_tokens") or get("video_tokens")):
         return ()
-    return tuple((name, count) for field, name in _MODALITIES.items() if (count := _count(details, field)))
+    return tuple((name, count) for field, name in _MODALITIES.items() if (count := count_in(details, field)))

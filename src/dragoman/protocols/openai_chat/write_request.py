@@ -4,6 +4,7 @@ from typing import Any
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, Losses, Reasoning, Request, Sampling
+from dragoman.ir.effort import effort_of
 from dragoman.protocols.base import Outgoing
 from dragoman.protocols.openai_chat.draft import LEGACY
 from dragoman.protocols.openai_chat.speech import is_speech, write_speech
@@ -175,18 +176,6 @@ def _modalities(request: Request, model: str, profile: Profile, losses: Losses) 
     if "audio" in request.modalities and "text" not in request.modalities:
         return ["text", *request.modalities]  # there is no sound without its text
     return list(request.modalities)
-
-
-def effort_of(budget: int) -> str | None:
-    """The word nearest to a budget in tokens; None for a dynamic one."""
-    if budget < 0:
-        return None
-    if budget == 0:
-        return "none"
-    for most, word in ((512, "minimal"), (1024, "low"), (8192, "medium"), (24576, "high")):
-        if budget <= most:
-            return word
-    return "xhigh"
 
 
 def _service_tier(tier: str, profile: Profile, losses: Losses, body: Json) -> None:

@@ -3,7 +3,9 @@
 from typing import Any
 
 from dragoman.ir import BuiltinTool, Extra, FunctionTool, OutputFormat, Text, Tool, ToolChoice
+from dragoman.ir.effort import EFFORTS
 from dragoman.ir.request import Effort
+from dragoman.protocols.builtins import GATEWAYS_NAMES
 from dragoman.protocols.openai import fields
 from dragoman.protocols.openai.shapes import check
 from dragoman.protocols.openai_responses.draft import OWNER
@@ -23,19 +25,6 @@ _KINDS = {
 _OTHERS = frozenset(
     {"local_shell", "shell", "apply_patch", "namespace", "tool_search", "programmatic_tool_calling", "computer_use"}
 )
-# Names under which gateways' documentation offers a vendor's own tools, as functions without parameters and description.
-_BY_FUNCTION = {
-    "web_search": "web_search",
-    "google_search": "web_search",
-    "googleSearch": "web_search",
-    "codeExecution": "code_execution",
-    "code_execution": "code_execution",
-    "code_interpreter": "code_execution",
-    "urlContext": "url_context",
-    "url_context": "url_context",
-    "web_fetch": "url_context",
-}
-_EFFORTS: frozenset[Effort] = frozenset(("none", "minimal", "low", "medium", "high", "xhigh", "max"))
 _FUNCTION = frozenset({"type", "name", "description", "parameters", "strict"})
 _CUSTOM = frozenset({"type", "name", "description", "format"})
 
@@ -78,8 +67,8 @@ def _function(tool: dict[str, Any], path: str, origin: str) -> Tool:
     description = fields.optional_text(tool.get("description"), f"{path}.description")
     parameters = tool.get("parameters")
     strict = tool.get("strict")
-    if parameters is None and not description and name in _BY_FUNCTION:
-        return BuiltinTool(_BY_FUNCTION[name], None, origin)
+    if parameters is None and not description and name in GATEWAYS_NAMES:
+        return BuiltinTool(GATEWAYS_NAMES[name], None, origin)
     return FunctionTool(
         name,
         description,
@@ -213,7 +202,7 @@ def read_effort(value: Any, path: str) -> Effort:
     if type(value) is not str:
         raise fields.refuse(path, "a string", value)
     word = value.lower()
-    for effort in _EFFORTS:
+    for effort in EFFORTS:
         if word == effort:
             return effort
     raise fields.invalid(

@@ -11,7 +11,7 @@ from dragoman.protocols.openai.errors import error_object, refusal_of
 from dragoman.protocols.openai_responses.envelope import failure_of
 from dragoman.protocols.openai_responses.usage import read_usage
 from dragoman.wire.json import encode
-from dragoman.wire.sse import EventSplitter, payload
+from dragoman.wire.sse import EventSplitter, last_event, payload
 
 
 class _Seen(Struct, gc=False):
@@ -58,16 +58,7 @@ class ResponsesTap:
         return b"".join(events)
 
     def end(self) -> bytes:
-        """The vendor closed the stream: an event without its blank line is whole if it is JSON or the end mark."""
-        event = self._splitter.pending.rstrip(b"\r\n") + b"\n\n"
-        body = payload(event).strip()
-        if not body:
-            return b""
-        if body != b"[DONE]":
-            try:
-                _decode_any(body)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                return b""  # cut off; what follows must not be glued to it
+        event = last_event(self._splitter.pending)
         self._look(event)
         return event
 

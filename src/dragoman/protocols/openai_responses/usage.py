@@ -3,6 +3,7 @@
 from typing import Any
 
 from dragoman.ir import Usage
+from dragoman.wire.json import count_in
 
 _NONE: dict[str, Any] = {}
 
@@ -15,16 +16,16 @@ def read_usage(value: Any) -> Usage | None:
     out = value.get("output_tokens_details")
     into = into if type(into) is dict else _NONE
     out = out if type(out) is dict else _NONE
-    given, answered = _count(value, "input_tokens"), _count(value, "output_tokens")
-    total = _count(value, "total_tokens")
+    given, answered = count_in(value, "input_tokens"), count_in(value, "output_tokens")
+    total = count_in(value, "total_tokens")
     if not answered and total > given:
         answered = total - given
     return Usage(
         input=given,
         output=answered,
-        cached_input=_count(into, "cached_tokens"),
-        cache_write=_count(into, "cache_write_tokens"),
-        reasoning=_count(out, "reasoning_tokens"),
+        cached_input=count_in(into, "cached_tokens"),
+        cache_write=count_in(into, "cache_write_tokens"),
+        reasoning=count_in(out, "reasoning_tokens"),
     )
 
 
@@ -36,12 +37,3 @@ def write_usage(usage: Usage) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.total,
     }
-
-
-def _count(holder: dict[str, Any], key: str) -> int:
-    value = holder.get(key)
-    if type(value) is int and value > 0:
-        return value
-    if type(value) is float and 0 < value < 2**53:
-        return int(value)
-    return 0

@@ -8,6 +8,7 @@ from typing import Any
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, Losses, Reasoning, Request, Sampling
+from dragoman.ir.effort import effort_of
 from dragoman.protocols.base import Outgoing
 from dragoman.protocols.openai_responses.draft import OWNER
 from dragoman.protocols.openai_responses.forward import PATH
@@ -136,7 +137,7 @@ def _mentions_json(written: list[Json]) -> bool:
 def _reasoning(reasoning: Reasoning, profile: Profile, losses: Losses, body: Json) -> None:
     effort: str | None = reasoning.effort
     if effort is None and reasoning.budget is not None:
-        effort = _effort_of(reasoning.budget)
+        effort = effort_of(reasoning.budget)
     told: Json = {}
     if profile.thinking == "none":
         if effort not in (None, "none"):
@@ -150,18 +151,6 @@ def _reasoning(reasoning: Reasoning, profile: Profile, losses: Losses, body: Jso
         told["summary"] = "auto"
     if told:
         body["reasoning"] = told
-
-
-def _effort_of(budget: int) -> str | None:
-    """The word nearest to a budget in tokens; None for a dynamic one."""
-    if budget < 0:
-        return None
-    if budget == 0:
-        return "none"
-    for most, word in ((512, "minimal"), (1024, "low"), (8192, "medium"), (24576, "high")):
-        if budget <= most:
-            return word
-    return "xhigh"
 
 
 def _modalities(request: Request, model: str, losses: Losses, body: Json) -> None:
