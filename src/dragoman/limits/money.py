@@ -22,26 +22,32 @@ def turn_to(words: Words, slot: int, code: int) -> int:
     """Makes a window the one that counts; where its record stands."""
     record = record_of(words, slot, code)
     if not record:
-        current = slot + (words[slot + CURRENT] or RECORDS[0])
-        held = words[current]
-        record = slot + RECORDS[0] + RECORDS[1] - (current - slot)
+        current = slot + words[slot + CURRENT]
         # A clock that was set back further than we remember: what was spent since counts on, until the ledger tells more.
-        back = held and kind_of(held) == kind_of(code) and code < held
-        words[record] = 0
-        words[record + 1] = words[current + 1] if back else 0
-        words[record] = code & ~PRIMED
+        record = _begin(words, slot, code, words[current + 1] if _is_before(code, words[current]) else 0)
     words[slot + CURRENT] = record - slot
     return record
 
 
+def _begin(words: Words, slot: int, code: int, spent: int) -> int:
+    """In the record that does not count now; it names no window while it is half written."""
+    record = slot + RECORDS[0] + RECORDS[1] - words[slot + CURRENT]
+    words[record] = 0
+    words[record + 1] = spent
+    words[record] = code & ~PRIMED
+    return record
+
+
+def _is_before(code: int, other: int) -> bool:
+    return kind_of(code) == kind_of(other) and code < other
+
+
 def prime(words: Words, slot: int, code: int, spent: int) -> None:
-    """A window's sum, as the ledger knows it. What is older than the window that runs concerns nobody any more."""
+    """A window's sum, as the ledger knows it. Of a window that is past it is kept, but turns nothing back."""
     record = record_of(words, slot, code)
     if not record:
-        held = words[slot + (words[slot + CURRENT] or RECORDS[0])]
-        if held and kind_of(held) == kind_of(code) and code < held:
-            return
-        record = turn_to(words, slot, code)
+        past = _is_before(code, words[slot + words[slot + CURRENT]])
+        record = _begin(words, slot, code, 0) if past else turn_to(words, slot, code)
     if words[record + 1] < spent:
         words[record + 1] = spent
     words[record] = code
