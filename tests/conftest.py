@@ -12,6 +12,7 @@ from e2e.fixtures import (
     vendors,
 )
 from local_model import local_model_file
+from postgres import postgres_server, postgres_url
 
 __all__ = [
     "_scripted",
@@ -21,6 +22,8 @@ __all__ = [
     "local_data",
     "local_model_file",
     "openai_vendor",
+    "postgres_server",
+    "postgres_url",
     "relay",
     "responses_vendor",
     "vendors",

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from dragoman.store import Location, Store, StoredResponse, StoreUnavailable
+from dragoman.store import Location, Store, StoredResponse, StoreUnavailable, location_of
 from dragoman.store.engine import engine_of
+from dragoman.store.migrate import migrate
 from dragoman.store.statements import prune
+from postgres import PostgresServer
+from store.conftest import Ask
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 NOW = int(time.time())
 # Long enough for a run that comes to these tests late.
 LATER = NOW + 86_400
@@ -75,11 +77,13 @@ async def test_very_many_calls_are_looked_up(store: Store) -> None:
     assert await store.get_signatures("team", asked) == {"first": b"1", "last": b"2"}
 
 
-async def test_many_writers_share_commits(store: Store, location: Location) -> None:
+async def test_many_writers_share_commits(
+    store: Store, location: Location, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dragoman.store.store._WRITE_SECONDS", PATIENCE)
     puts = [store.put_signatures("team", {f"c{number}": b"x"}) for number in range(1000)]
     assert all(await asyncio.gather(*puts))
-    with closing(sqlite3.connect(location.path)) as connection:
-        assert connection.execute("SELECT count(*) FROM signatures").fetchone() == (1000,)
+    assert ask(location, "SELECT count(*) FROM signatures") == [(1000,)]
 
 
 async def test_two_workers_see_each_others(store: Store, location: Location) -> None:
@@ -102,31 +106,34 @@ async def test_what_was_handed_in_is_written_at_the_end(location: Location) -> N
     await again.aclose()
 
 
-def test_what_was_told_kept_survives_a_kill(location: Location) -> None:
+def test_what_was_told_kept_survives_a_kill(location: Location, ask: Ask) -> None:
     script = """
 import asyncio, os, pathlib, signal, sys
 from dragoman.store import Store, location_of
 async def main():
-    store = Store.open(location_of("sqlite", pathlib.Path(sys.argv[1])))
+    store = Store.open(location_of(sys.argv[1], pathlib.Path(sys.argv[2])))
     for number in range(20):
         assert await store.put_signatures("team", {f"c{number}": b"x"})
     os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
 """
-    ended = subprocess.run((sys.executable, "-c", script, str(location.path.parent)), check=False)
+    where = (location.server or "sqlite", str(location.path.parent))
+    ended = subprocess.run((sys.executable, "-c", script, *where), check=False)
     assert ended.returncode == -9
-    with closing(sqlite3.connect(location.path)) as connection:
-        assert connection.execute("SELECT count(*) FROM signatures").fetchone() == (20,)
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert ask(location, "SELECT count(*) FROM signatures") == [(20,)]
+    if not location.server:
+        assert ask(location, "PRAGMA integrity_check") == [("ok",)]
 
 
 async def test_a_locked_database_holds_nobody_up_for_long(
     store: Store, location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dragoman.store.store._WRITE_SECONDS", 0.05)
     await store.put_signatures("team", {"a": b"1"})
-    with closing(sqlite3.connect(location.path, isolation_level=None)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr("dragoman.store.store._WRITE_SECONDS", 0.05)
+    engine = engine_of(location, writing=True)
+    with engine.connect() as holder, holder.begin() as held:
+        if location.server:  # a file is held by whoever has begun to write
+            holder.exec_driver_sql("LOCK TABLE responses, items, signatures IN EXCLUSIVE MODE")
         with capture_logs() as told:
             assert not await store.put_signatures("team", {"a": b"2"})
             assert not await store.put_signatures("team", {"a": b"3"})
@@ -135,7 +142,8 @@ async def test_a_locked_database_holds_nobody_up_for_long(
         assert store.failures == 3
         assert [line["log_level"] for line in told] == ["error"]
         assert await store.get_signatures("team", ["a"]) == {"a": b"1"}, "reading goes on"
-        holder.execute("ROLLBACK")
+        held.rollback()
+    engine.dispose()
     monkeypatch.setattr("dragoman.store.store._UNWELL_SECONDS", 30.0)
     with capture_logs() as told:
         assert await store.put_signatures("team", {"b": b"4"})
@@ -195,10 +203,11 @@ async def test_a_slow_read_is_given_up_and_found_well_later(store: Store, monkey
     assert [line["log_level"] for line in told] == ["warning"]
 
 
-async def test_a_database_that_is_gone_fails_nobody(location: Location) -> None:
-    location.path.unlink()
-    location.path.mkdir()
-    store = Store.open(location)
+@pytest.mark.parametrize("server", ["", "postgresql://nobody:wrong@127.0.0.1:9/none"])
+async def test_a_database_that_is_gone_fails_nobody(file: Location, server: str) -> None:
+    file.path.unlink()
+    file.path.mkdir()
+    store = Store.open(replace(file, server=server))
     assert not await store.put_response(ANSWER)
     assert not await store.put_signatures("team", {"a": b"1"})
     with pytest.raises(StoreUnavailable):
@@ -207,13 +216,41 @@ async def test_a_database_that_is_gone_fails_nobody(location: Location) -> None:
     await store.aclose()
 
 
-async def test_a_full_disk_fails_nobody(store: Store, location: Location) -> None:
+async def test_a_full_disk_fails_nobody(file: Location) -> None:
+    store = Store.open(file)
     await store.put_signatures("team", {"a": b"1"})
     with store._writer._engine.connect() as connection:  # type: ignore[union-attr]
         connection.exec_driver_sql("PRAGMA max_page_count = 12")
     assert not await store.put_response(replace(ANSWER, items=b"x" * 1_000_000))
     assert await store.get_signatures("team", ["a"]) == {"a": b"1"}
     assert await store.put_signatures("team", {"b": b"2"})
+    await store.aclose()
+
+
+async def test_a_server_that_comes_again_is_found_again(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    location = location_of(postgres_server.new_database(), tmp_path)
+    migrate(location)
+    store = Store.open(location)
+    assert await store.put_signatures("team", {"a": b"1"})
+    assert await store.get_signatures("team", ["a"]) == {"a": b"1"}
+    postgres_server.stop()
+    try:
+        assert not await store.put_signatures("team", {"b": b"2"})
+        assert await store.get_signatures("team", ["a"]) is None
+    finally:
+        postgres_server.start()
+    assert await store.get_signatures("team", ["a", "b"]) == {"a": b"1"}
+    assert await store.put_signatures("team", {"b": b"3"})
+    assert await store.get_signatures("team", ["a", "b"]) == {"a": b"1", "b": b"3"}
+    await store.aclose()
+
+
+async def test_what_no_text_can_hold_is_not_there(store: Store) -> None:
+    for id in ("resp_\0", "resp_\ud800"):
+        assert await store.get_response("team", id) is None
+        assert not await store.delete_response("team", id)
+        assert await store.responses_with("team", [id]) == {}
+    assert store.failures == 0
 
 
 async def test_the_queue_has_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +269,7 @@ async def test_one_that_cannot_be_written_leaves_the_others(store: Store) -> Non
     assert await asyncio.gather(*puts) == [True, False, True]
 
 
-async def test_what_is_too_old_is_deleted(store: Store, location: Location) -> None:
+async def test_what_is_too_old_is_deleted(store: Store, location: Location, ask: Ask) -> None:
     await store.put_signatures("team", {f"c{number}": b"x" for number in range(700)})
     await store.put_response(replace(ANSWER, expires=NOW - 1, id="old"))
     await store.put_response(ANSWER)
@@ -244,19 +281,15 @@ async def test_what_is_too_old_is_deleted(store: Store, location: Location) -> N
         assert prune(connection, now=NOW, signatures_before=LATER)
         assert not prune(connection, now=NOW, signatures_before=LATER)
     engine.dispose()
-    with closing(sqlite3.connect(location.path)) as connection:
-        assert connection.execute("SELECT count(*) FROM signatures").fetchone() == (0,)
-        assert connection.execute("SELECT id FROM responses").fetchall() == [("resp_1",)]
+    assert ask(location, "SELECT count(*) FROM signatures") == [(0,)]
+    assert ask(location, "SELECT id FROM responses") == [("resp_1",)]
 
 
-async def test_the_thread_tidies_up_by_itself(location: Location) -> None:
-    with closing(sqlite3.connect(location.path)) as connection:
-        connection.execute("INSERT INTO signatures VALUES ('team', 'old', x'00', 1)")
-        connection.commit()
+async def test_the_thread_tidies_up_by_itself(location: Location, ask: Ask) -> None:
+    ask(location, "INSERT INTO signatures VALUES ('team', 'old', '', 1)")
     store = Store.open(location)
     await store.warm()
-    with closing(sqlite3.connect(location.path)) as connection:
-        async with asyncio.timeout(10):
-            while connection.execute("SELECT count(*) FROM signatures").fetchone() != (0,):
-                await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE):
+        while ask(location, "SELECT count(*) FROM signatures") != [(0,)]:
+            await asyncio.sleep(0.01)
     await store.aclose()

@@ -27,22 +27,28 @@ _upserts = {
 
 def put_response(connection: Connection, response: StoredResponse, made: Sequence[str]) -> None:
     row = {column.name: getattr(response, column.name) for column in responses.columns}
+    row["model"] = response.model if _is_text(response.model) else ascii(response.model)  # a vendor wrote it
     connection.execute(_upserts[connection.dialect.name, "responses"], row)
     rows = [
         {"owner": response.owner, "id": id, "response": response.id, "expires": response.expires}
         for id in dict.fromkeys(made)
+        if _is_text(id)
     ]
     if rows:
         connection.execute(_upserts[connection.dialect.name, "items"], rows)
 
 
 def get_response(connection: Connection, owner: str, id: str, now: int) -> StoredResponse | None:
+    if not _is_text(id):
+        return None
     asked = select(responses).where(responses.c.owner == owner, responses.c.id == id, responses.c.expires > now)
     row = connection.execute(asked).mappings().first()
     return None if row is None else StoredResponse(**row)
 
 
 def delete_response(connection: Connection, owner: str, id: str, now: int) -> bool:
+    if not _is_text(id):
+        return False
     asked = delete(responses).where(responses.c.owner == owner, responses.c.id == id, responses.c.expires > now)
     connection.execute(delete(items).where(items.c.owner == owner, items.c.response == id))
     return connection.execute(asked).rowcount > 0
@@ -50,6 +56,7 @@ def delete_response(connection: Connection, owner: str, id: str, now: int) -> bo
 
 def responses_with(connection: Connection, owner: str, ids: Sequence[str], now: int) -> dict[str, str]:
     found: dict[str, str] = {}
+    ids = [id for id in ids if _is_text(id)]
     for start in range(0, len(ids), _AT_ONCE):
         asked = select(items.c.id, items.c.response).where(
             items.c.owner == owner, items.c.id.in_(ids[start : start + _AT_ONCE]), items.c.expires > now
@@ -87,3 +94,11 @@ def _prune(connection: Connection, table: Table, old: object) -> bool:
     key = tuple_(*table.primary_key.columns)
     some = select(*table.primary_key.columns).where(old).limit(_AT_ONCE)  # type: ignore[arg-type]
     return connection.execute(delete(table).where(key.in_(some))).rowcount == _AT_ONCE
+
+
+def _is_text(name: str) -> bool:
+    """Whether both databases can hold it: PostgreSQL takes no NUL, and neither takes half a surrogate pair."""
+    try:
+        return b"\0" not in name.encode()
+    except UnicodeEncodeError:
+        return False

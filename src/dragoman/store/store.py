@@ -156,7 +156,7 @@ class Store:
             self._unwell.add(what)
             _log.error(
                 f"the database does not {what}; requests go on without it, and this is not said again until it works",
-                database=str(self._location.path),
+                database=self._location.shown,
                 error=why,
             )
         return StoreUnavailable(why)
@@ -164,7 +164,7 @@ class Store:
     def _works(self, what: str) -> None:
         if what in self._unwell:
             self._unwell.remove(what)
-            _log.warning(f"the database does {what} again", database=str(self._location.path), failures=self.failures)
+            _log.warning(f"the database does {what} again", database=self._location.shown, failures=self.failures)
 
 
 def _doing(name: str, *given: Any) -> Callable[[Connection], Any]:

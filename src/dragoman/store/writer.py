@@ -95,7 +95,8 @@ class Writer:
             with self._engine.begin() as connection:
                 results = [job(connection) for job, _ in batch]
         except Exception as error:
-            if len(batch) > 1 and type(error).__name__ != "OperationalError":
+            # Two workers that put the same rows in another order wait for each other, until the server ends one of them.
+            if len(batch) > 1 and (type(error).__name__ != "OperationalError" or _is_deadlock(error)):
                 for one in batch:
                     self._write([one])
                 return
@@ -117,6 +118,10 @@ class Writer:
                     more = self._prune(connection)
         except Exception:
             return  # the next write will say what is wrong; the next round tries again
+
+
+def _is_deadlock(error: BaseException) -> bool:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == "40P01"
 
 
 def _settle(waiting: list[asyncio.Future[Any]], results: list[Any] | StoreUnavailable) -> None:
