@@ -151,6 +151,24 @@ CASES = [
         ],
     ),
     (
+        "prices",
+        "models:\n"
+        "  a: {targets: [{provider: local, model: smollm2-135m}], price: {input: -1, output: free, cached: 1}, context_window: 0}\n"
+        "  b: {targets: [{provider: local, model: smollm2-135m}],\n"
+        "      price: {input: 1, output: 2, cached_input: 0.1, steps: [{above: 200000, input: 2, output: 3}]}}\n"
+        "  c: {targets: [{provider: local, model: smollm2-135m}],\n"
+        "      price: {input: 1, output: 2, steps: [{above: 9, input: 2, output: 3}, {above: 9, input: 3, output: 4}]}}\n",
+        [
+            "2:73 models.a.price.input: is out of range. Write an amount of US dollars, zero or more.",
+            '2:85 models.a.price.output: is not an amount of money. Write US dollars as text, such as "2.50".',
+            "2:91 models.a.price.cached: unknown key. Did you mean cached_input?",
+            "2:119 models.a.context_window: must be at least 1. Raise it.",
+            "4:7 models.b.price: has cached_input in one place and not in the step above 200000. "
+            "Give each step the same prices that stand before it.",
+            "6:7 models.c.price: has two steps above the same number of tokens. Remove one.",
+        ],
+    ),
+    (
         "dangling provider",
         "providers: {google: {protocols: [gemini]}}\n"
         "models:\n  fast: {targets: [{provider: gogle, model: g}]}\n"

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, time
 from decimal import Decimal
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -130,7 +130,7 @@ class PriceTable:
 
 
 def bundled() -> PriceTable:
-    return PriceTable(files("dragoman.catalog").joinpath("price_table.json").read_bytes())
+    return PriceTable(Path(__file__).with_name("price_table.json").read_bytes())
 
 
 def _fits(match: list[Any], name: str) -> bool:
