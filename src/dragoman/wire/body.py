@@ -10,6 +10,7 @@ import msgspec
 
 from dragoman.ir.errors import BadRequest
 from dragoman.wire import json
+from dragoman.wire.unreadable import refusal_of
 
 T = TypeVar("T", covariant=True)
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -40,8 +41,8 @@ class Refusals(Protocol):
 decode_head = msgspec.json.Decoder(Head).decode
 
 
-def head_of(body: bytes, decode: Decode[T], refusals: Refusals) -> T:
-    """Checks that the whole body is JSON and names a model, once. Raises BadRequest."""
+def head_of(body: bytes, decode: Decode[T], refusals: Refusals, *, dotted: bool = False) -> T:
+    """Checks that the whole body is JSON and names a model, once. Raises BadRequest; `dotted` says how its path is written."""
     try:
         head = decode(body)
         if not body.isascii():
@@ -58,9 +59,7 @@ def head_of(body: bytes, decode: Decode[T], refusals: Refusals) -> T:
     except RecursionError:
         raise BadRequest("The request body is nested too deeply.", code="invalid_json") from None
     except (msgspec.DecodeError, ValueError) as error:
-        if not body.strip():
-            raise BadRequest("The request body is empty. Send a JSON object.", code="invalid_json") from None
-        raise BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
+        raise refusal_of(body, error, dotted=dotted) from None
     return head
 
 

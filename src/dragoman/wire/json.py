@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from dragoman.ir.errors import BadRequest
+from dragoman.wire.unreadable import refusal_of
 
 T = TypeVar("T")
 
@@ -29,14 +30,12 @@ def decode(data: bytes) -> Any:
         raise NotJson(str(error)) from None
 
 
-def decode_object(data: bytes) -> dict[str, Any]:
-    """A caller's body, which must be a JSON object. Raises BadRequest."""
+def decode_object(data: bytes, *, dotted: bool = False) -> dict[str, Any]:
+    """A caller's body, which must be a JSON object. Raises BadRequest; `dotted` says how its path is written."""
     try:
         value = decode(data)
     except NotJson as error:
-        if not data.strip():
-            raise BadRequest("The request body is empty. Send a JSON object.", code="invalid_json") from None
-        raise BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
+        raise refusal_of(data, error, dotted=dotted) from None
     if not isinstance(value, dict):
         raise BadRequest(f"The request body must be a JSON object, not {kind_of(value)}.", code="invalid_json")
     return value

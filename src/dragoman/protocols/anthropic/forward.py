@@ -28,7 +28,7 @@ _MARKS = (b'"' + proofs.TAG.encode(), b'"' + MINTED.encode())
 
 def peek(body: bytes, route: Route) -> Peek:
     """Checks that the whole body is JSON and names a model. Raises BadRequest."""
-    head = head_of(body, decode_head, fields)
+    head = head_of(body, decode_head, fields, dotted=True)
     return Peek(head.model, bool(head.stream) and route.operation == "generate")
 
 

@@ -39,7 +39,7 @@ class _Draft:
 
 def read_request(body: bytes, route: Route) -> Request:
     """Raises BadRequest with the path of the bad field."""
-    given = decode_object(body)
+    given = decode_object(body, dotted=True)
     if given.get("model") is None:
         raise fields.missing("model")
     model = fields.text(given["model"], "model")
