@@ -7,7 +7,6 @@ when the block ends; so is what Anthropic's own tools were asked, whose JSON com
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from dragoman.ir import (
     CitationAdded,
@@ -37,56 +36,20 @@ from dragoman.protocols.anthropic.deeds import read_deed
 from dragoman.protocols.anthropic.errors import refusal_of
 from dragoman.protocols.anthropic.finish import read_finish
 from dragoman.protocols.anthropic.read_response import message_extras, read_block
+from dragoman.protocols.anthropic.stream_event import (
+    Delta,
+    JsonPiece,
+    TextPiece,
+    ThoughtPiece,
+    Told,
+    decode_event,
+    decode_piece,
+    lenient,
+)
 from dragoman.protocols.anthropic.usage import merged, read_tier, read_usage
 from dragoman.wire.json import NotJson, decode
 from dragoman.wire.sse import EventSplitter, payload
 
-
-class _Delta(Struct, gc=False):
-    type: Any = None
-    text: Any = None
-    thinking: Any = None
-    partial_json: Any = None
-    signature: Any = None
-    citation: Any = None
-    stop_reason: Any = None
-    stop_sequence: Any = None
-    stop_details: Any = None
-    container: Any = None
-
-
-class _Event(Struct, gc=False):
-    type: Any = None
-    index: Any = None
-    delta: _Delta | None = None
-    content_block: Any = None
-    message: Any = None
-    usage: Any = None
-    error: Any = None
-    context_management: Any = None
-
-
-class _TextPiece(Struct, gc=False, tag_field="type", tag="text_delta"):
-    text: str
-
-
-class _JsonPiece(Struct, gc=False, tag_field="type", tag="input_json_delta"):
-    partial_json: str
-
-
-class _ThoughtPiece(Struct, gc=False, tag_field="type", tag="thinking_delta"):
-    thinking: str
-
-
-class _PieceEvent(Struct, gc=False, tag_field="type", tag="content_block_delta"):
-    """What nearly all events are; what does not fit is read member by member."""
-
-    index: int
-    delta: _TextPiece | _JsonPiece | _ThoughtPiece
-
-
-_decode = msgspec.json.Decoder(_Event).decode
-_decode_piece = msgspec.json.Decoder(_PieceEvent).decode
 _HEAD = b"event: content_block_delta\ndata: {"
 _FROM = len(_HEAD) - 1
 
@@ -131,13 +94,13 @@ class AnthropicStreamReader:
         for raw in self._splitter.feed(data):
             if raw.startswith(_HEAD):
                 try:
-                    told = _decode_piece(raw[_FROM:-2])
+                    told = decode_piece(raw[_FROM:-2])
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     pass
                 else:
                     if told.index in blocks:
                         piece = told.delta
-                        if type(piece) is not _TextPiece:
+                        if type(piece) is not TextPiece:
                             self._piece(blocks[told.index], piece, events)
                         elif piece.text:
                             self._length += len(piece.text)
@@ -162,9 +125,9 @@ class AnthropicStreamReader:
 
     def _read(self, body: bytes, events: list[Event]) -> None:
         try:
-            event = _decode(body)
+            event = decode_event(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            found = _lenient(body)
+            found = lenient(body)
             if found is None:
                 return
             event = found
@@ -181,7 +144,7 @@ class AnthropicStreamReader:
                 self._finish(event, events)
             case "message_stop":
                 if self._started and not self._finished:  # the reason is left out by some that imitate Anthropic
-                    self._finish(_Event(delta=_Delta(stop_reason="end_turn")), events)
+                    self._finish(Told(delta=Delta(stop_reason="end_turn")), events)
                 self._stopped = True
                 self._blocks.clear()
             case "error":
@@ -204,7 +167,7 @@ class AnthropicStreamReader:
             Started(_word(message.get("id")), _word(message.get("model")), service_tier=read_tier(self._counts))
         )
 
-    def _start(self, event: _Event, events: list[Event]) -> None:
+    def _start(self, event: Told, events: list[Event]) -> None:
         block = event.content_block
         if type(block) is not dict or type(event.index) is not int:
             return
@@ -231,7 +194,7 @@ class AnthropicStreamReader:
                 for part in read_block(block, f"content.{event.index}"):
                     _whole(part, events)
 
-    def _delta(self, event: _Event, events: list[Event]) -> None:
+    def _delta(self, event: Told, events: list[Event]) -> None:
         delta = event.delta
         held = self._blocks.get(event.index) if type(event.index) is int else None
         if delta is None or held is None:
@@ -240,20 +203,20 @@ class AnthropicStreamReader:
             case "text_delta" if type(delta.text) is str:
                 self._said(delta.text, events)
             case "input_json_delta" if type(delta.partial_json) is str:
-                self._piece(held, _JsonPiece(delta.partial_json), events)
+                self._piece(held, JsonPiece(delta.partial_json), events)
             case "thinking_delta" if type(delta.thinking) is str:
-                self._piece(held, _ThoughtPiece(delta.thinking), events)
+                self._piece(held, ThoughtPiece(delta.thinking), events)
             case "signature_delta":
                 if type(delta.signature) is str and (proof := proofs.read_proof(delta.signature)) is not None:
                     events.append(ThoughtDelta(0, "", proof))
             case "citations_delta":
                 held.citations.append(delta.citation)
 
-    def _piece(self, held: _Block, piece: _TextPiece | _JsonPiece | _ThoughtPiece, events: list[Event]) -> None:
+    def _piece(self, held: _Block, piece: TextPiece | JsonPiece | ThoughtPiece, events: list[Event]) -> None:
         match piece:
-            case _JsonPiece(partial_json=""):
+            case JsonPiece(partial_json=""):
                 pass
-            case _JsonPiece(partial_json=words):
+            case JsonPiece(partial_json=words):
                 if held.ordinal >= 0:
                     events.append(ToolCallDelta(0, held.ordinal, words))
                 elif held.kind == stand_in.OBJECT:
@@ -261,10 +224,10 @@ class AnthropicStreamReader:
                     held.input = [""]
                 else:
                     held.input.append(words)
-            case _ThoughtPiece(thinking=words):
+            case ThoughtPiece(thinking=words):
                 if words:
                     events.append(ThoughtDelta(0, words))
-            case _TextPiece(text=words):
+            case TextPiece(text=words):
                 self._said(words, events)
 
     def _said(self, words: str, events: list[Event]) -> None:
@@ -291,7 +254,7 @@ class AnthropicStreamReader:
             for part in read_deed({**held.began, **_asked(held)}, path):
                 events.append(PartAdded(0, part))
 
-    def _finish(self, event: _Event, events: list[Event]) -> None:
+    def _finish(self, event: Told, events: list[Event]) -> None:
         self._counts = merged(self._counts, event.usage)
         delta = event.delta
         if delta is None or self._finished or type(delta.stop_reason) is not str:
@@ -337,19 +300,6 @@ def _whole(part: Any, events: list[Event]) -> None:
 
 def _says(part: Thought) -> bool:
     return bool(part.text or part.signature is not None or part.redacted)
-
-
-def _lenient(body: bytes) -> _Event | None:
-    """An event whose members are not of the types that Anthropic gives them."""
-    try:
-        value = decode(body)
-    except NotJson:
-        if body.strip() == b"[DONE]":  # servers that imitate two vendors at once
-            return None
-        raise UpstreamBroken("The upstream's stream holds an event that is not JSON.") from None
-    if type(value) is not dict:
-        raise UpstreamBroken("The upstream's stream holds an event that is no object.")
-    return _Event(**{name: value[name] for name in _Event.__struct_fields__ if name in value and name != "delta"})
 
 
 def _word(value: Any) -> str:
