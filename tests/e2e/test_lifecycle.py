@@ -109,6 +109,20 @@ def test_a_stream_that_does_not_end_is_told_so(tmp_path: Path, vendor: Vendor) -
         waiting.leave()
 
 
+def test_a_request_on_its_way_as_we_end_is_answered(tmp_path: Path, vendor: Vendor) -> None:
+    """By a sender that pauses between two requests, and so may find its connection idle when it ends."""
+    with running(tmp_path, config=config(vendor, "drain_timeout: 60s")) as gateway, calling(gateway) as caller:
+        gateway.signal(signal.SIGTERM)
+        last = False
+        while not last:
+            caller.post(CHAT, body(streams=False))
+            answer = caller.answer()
+            assert answer.status == 200
+            last = answer.headers.get("connection") == "close"
+            time.sleep(0.05)
+        assert gateway.process.wait(10) == 0
+
+
 def test_a_second_stop_hurries(tmp_path: Path, vendor: Vendor) -> None:
     with running(tmp_path, config=config(vendor, "drain_timeout: 60s")) as gateway:
         caller = open_stream(gateway, vendor, hold=True)

@@ -108,16 +108,48 @@ async def test_what_cannot_be_told_is_an_error(serve: Any, app: Any) -> None:
     assert b"cookie" not in answer
 
 
-async def test_who_waits_to_be_asked_for_a_body_is_asked(serve: Any) -> None:
+@pytest.mark.parametrize("word", [b"expect: 100-continue", b"EXPECT: 100-Continue", b"Expect:100-CONTINUE"])
+async def test_who_waits_to_be_asked_for_a_body_is_asked(serve: Any, word: bytes) -> None:
     app = application(start((b"content-length", b"2")), body(b"ok"))
     async with serve(app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         async with asyncio.timeout(PATIENCE):
-            writer.write(b"POST / HTTP/1.1\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n")
+            writer.write(b"POST / HTTP/1.1\r\ncontent-length: 4\r\n" + word + b"\r\n\r\n")
             assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
             writer.write(b"body")
             assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST / HTTP/1.1\r\ncontent-length: 4\r\nconnection: close\r\n",
+        b"POST / HTTP/1.1\r\ncontent-length: 4\r\nconnection: close\r\nexpect: something\r\n",
+        b"POST / HTTP/1.0\r\ncontent-length: 4\r\nexpect: 100-continue\r\n",
+    ],
+    ids=["says nothing", "expects something else", "1.0"],
+)
+async def test_nobody_else_is(serve: Any, head: bytes) -> None:
+    asked = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.set()
+        while (await receive()).get("more_body"):
+            pass
+        await send(start((b"content-length", b"2")))
+        await send(body(b"ok"))
+
+    async with serve(app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(PATIENCE):
+            writer.write(head + b"\r\n")
+            await asked.wait()
+            await asyncio.sleep(0)
+            writer.write(b"body")
+            answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 200")
 
 
 async def test_an_unused_connection_is_closed_in_the_end(serve: Any) -> None:

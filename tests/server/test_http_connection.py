@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -167,6 +167,93 @@ async def test_whoever_leaves_ends_the_request_that_runs_and_those_behind_it(ser
             await ended.wait()
         await asyncio.sleep(0)
     assert paths == ["/a"]
+
+
+@pytest.mark.parametrize("size", [50, 1000, 1_000_000])
+async def test_heads_that_we_do_not_read_take_none_of_their_time(serve: Any, size: int) -> None:
+    """So many requests at once that reading stops until some are answered."""
+    free = asyncio.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        await free.wait()
+        await hello(scope, receive, send)
+
+    filling = b"x" * 1000
+    asked = b"".join(b"GET /%d HTTP/1.1\r\nx: %b\r\n\r\n" % (number, filling) for number in range(30))
+    async with serve(waits, Quick) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for at in range(0, len(asked), size):
+            writer.write(asked[at : at + size])
+            await asyncio.sleep(0)
+        await asyncio.sleep(3 * Quick.head_seconds)
+        free.set()
+        async with asyncio.timeout(PATIENCE):
+            await reader.readuntil(b"/29 0")
+            writer.write(b"GET /last HTTP/1.1\r\nconnection: close\r\n\r\n")
+            assert (await reader.read()).endswith(b"/last 0")
+        writer.close()
+
+
+class Counted(CallerConnection):
+    made: ClassVar[list[CallerConnection]] = []
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.made.append(self)
+
+
+@pytest.mark.parametrize("served", [0, 1])
+async def test_who_asks_as_we_end_is_answered_and_told_that_it_was_the_last(serve: Any, served: int) -> None:
+    Counted.made.clear()
+    async with serve(hello, Counted) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(PATIENCE):
+            for _ in range(served):
+                writer.write(b"GET /a HTTP/1.1\r\n\r\n")
+                await reader.readuntil(b"/a 0")
+            while not Counted.made:
+                await asyncio.sleep(0)
+            Counted.made[0].retire()
+            writer.write(b"GET /b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\n\r\n")
+            answer = await reader.read()
+        writer.close()
+    assert b"connection: close" in answer
+    assert answer.endswith(b"/b 0")
+
+
+async def test_what_was_asked_before_we_end_is_all_answered(serve: Any) -> None:
+    Counted.made.clear()
+    free = asyncio.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        await free.wait()
+        await hello(scope, receive, send)
+
+    async with serve(waits, Counted) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(PATIENCE):
+            writer.write(b"GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n")
+            while not Counted.made or not Counted.made[0]._waiting:
+                await asyncio.sleep(0)
+            Counted.made[0].retire()
+            free.set()
+            answer = await reader.read()
+        writer.close()
+    assert answer.count(b"/a 0") == answer.count(b"connection: close") == 1
+    assert answer.endswith(b"/b 0")
+
+
+async def test_whoever_asks_nothing_as_we_end_is_let_go(serve: Any) -> None:
+    Counted.made.clear()
+    async with serve(hello, Counted) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(PATIENCE):
+            while not Counted.made:
+                await asyncio.sleep(0)
+            Counted.made[0].retire()
+            Counted.made[0].shutdown()
+            assert await reader.read() == b""
+        writer.close()
 
 
 @pytest.mark.parametrize("size", [1, 40, 10_000])

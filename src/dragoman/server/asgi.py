@@ -47,7 +47,7 @@ class AsgiCaller:
         self.remote: str = client[0] if client else ""
         self.started = False
         self.lingers = False
-        self._exchange: Exchange | None = scope.get(EXCHANGE)
+        self._exchange: Exchange = scope[EXCHANGE]
         self._receive = receive
         self._send = send
         self._unread = True
@@ -57,7 +57,7 @@ class AsgiCaller:
         if length.isdigit() and int(length) > limit:
             raise _too_large(limit)
         exchange = self._exchange
-        if exchange is not None and exchange.whole:
+        if exchange.whole:
             return self._complete(exchange.take(), limit)
         message = await self._next(timeout)
         if not message.get("more_body"):
@@ -82,7 +82,7 @@ class AsgiCaller:
         self._unread = False
         if len(body) > limit:
             raise _too_large(limit)
-        if self._exchange is not None and self._exchange.garbled:
+        if self._exchange.garbled:
             raise BadRequest("The request body breaks HTTP/1.1's rules for chunks.", code="invalid_http")
         return body
 
@@ -103,8 +103,7 @@ class AsgiCaller:
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
             return
-        exchange = self._exchange
-        if exchange is not None and exchange.answer(status, headers, body):
+        if self._exchange.answer(status, headers, body):
             return
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
@@ -126,25 +125,16 @@ class AsgiCaller:
 
     async def start(self, status: int, headers: Headers) -> None:
         self.started = True
-        if self._exchange is not None:
-            self._exchange.start(status, headers)
-        else:
-            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self._exchange.start(status, headers)
 
     async def write(self, data: bytes) -> None:
         exchange = self._exchange
-        if exchange is None:
-            await self._send({"type": "http.response.body", "body": data, "more_body": True})
-            return
         if exchange.choked:
             await exchange.drained()
         exchange.write(data)
 
     async def finish(self) -> None:
-        if self._exchange is not None:
-            self._exchange.finish()
-        else:
-            await self._send({"type": "http.response.body", "body": b""})
+        self._exchange.finish()
 
 
 def _joined(headers: Headers) -> dict[bytes, bytes]:

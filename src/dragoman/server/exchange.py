@@ -56,7 +56,7 @@ class Exchange:
         "whole",
     )
 
-    def __init__(self, connection: CallerConnection, scope: dict[str, Any], *, keep_alive: bool, expects: bool) -> None:
+    def __init__(self, connection: CallerConnection, scope: dict[str, Any], *, keep_alive: bool) -> None:
         self.scope = scope
         self.keep_alive = keep_alive
         self.whole = self.garbled = False
@@ -64,7 +64,7 @@ class Exchange:
         self.task: asyncio.Task[None] | None = None
         self._begun = False
         self._connection = connection
-        self._expects = expects
+        self._expects = True  # for all that is known until somebody waits for the body
         self._pieces: list[bytes] = []
         self._size = 0
         self._news = False
@@ -143,12 +143,7 @@ class Exchange:
         connection = self._connection
         if self.left or self.started or connection.choked is not None or self.scope["method"] == "HEAD":
             return False
-        if not self.keep_alive:
-            headers = [*headers, (b"connection", b"close")]
-        head = connection.head(status, headers)
-        self._expects = False
-        self.started = True
-        connection.write(head + body)
+        self._begin(status, headers if self.keep_alive else [*headers, (b"connection", b"close")], body)
         self._end()
         return True
 
@@ -187,7 +182,8 @@ class Exchange:
     async def receive(self) -> dict[str, Any]:
         if self._expects:
             self._expects = False
-            self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if not self.whole and self._asks_to_go_on():
+                self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if not self._news and not self.left and not self.complete:
             self._connection.read_on()
             self._waiter = self._connection.loop.create_future()
@@ -244,11 +240,17 @@ class Exchange:
             if not more:
                 self._end()
 
-    def _begin(self, status: int, headers: Headers) -> None:
+    def _asks_to_go_on(self) -> bool:
+        """Whether the caller sends its body once it is told to, in any case of letters (RFC 9110, 10.1.1)."""
+        return self.scope["http_version"] >= "1.1" and any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in self.scope["headers"]
+        )
+
+    def _begin(self, status: int, headers: Headers, body: bytes = b"") -> None:
         head = self._connection.head(status, headers)
         self._expects = False
         self.started = True
-        self._connection.write(head)
+        self._connection.write(head + body)
 
     def _end(self) -> None:
         self.complete = True

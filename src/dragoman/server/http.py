@@ -21,17 +21,14 @@ import asyncio
 from collections import deque
 from math import inf
 from typing import Any, cast
-from urllib.parse import unquote
 
-import httptools
-import structlog
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from dragoman.ir import BadRequest, CallerError, RequestTimeout
-from dragoman.observe.ids import request_id
 from dragoman.protocols.base import Headers
-from dragoman.protocols.known import PROTOCOLS
 from dragoman.server.exchange import EXCHANGE, Exchange, head_of
+from dragoman.server.refusal import refusal
+from dragoman.server.url import parse_url, seen_urls
 
 MAX_HEAD = 64 * 1024  # bytes
 _HEAD_SECONDS = 30.0
@@ -40,10 +37,6 @@ _STALL_SECONDS = 300.0
 _MOST_WAITING = 8  # pipelined requests
 _HELD_BODY = 64 * 1024  # bytes of a body that nobody takes, before reading from the socket stops
 
-_log = structlog.get_logger(__name__)
-
-# URLs repeat; callers choose them, so what is remembered has a bound.
-_urls: dict[bytes, tuple[str, bytes, bytes]] = {}
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
@@ -75,6 +68,7 @@ class CallerConnection(asyncio.Protocol):
         self._room = MAX_HEAD
         self._barren = 0  # bytes since the last of a body: extensions of chunks, and trailers
         self._refused = False
+        self._ending = False
         self._reading = True
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = self._due = inf
@@ -107,10 +101,16 @@ class CallerConnection(asyncio.Protocol):
         if running is not None and not running.complete:
             running.lose()
 
-    def shutdown(self) -> None:
+    def retire(self) -> None:
+        """What has been asked is answered, and so is one request that may be on its way by now; then the connection is closed,
+        as the last answer says (RFC 9112, 9.6)."""
+        self._ending = True
         if self._busy():
-            cast("Exchange", self._running).keep_alive = False
-        else:
+            cast("Exchange", self._latest).keep_alive = False
+
+    def shutdown(self) -> None:
+        self.retire()
+        if not self._busy():
             self._transport.close()
 
     def pause_writing(self) -> None:
@@ -202,7 +202,7 @@ class CallerConnection(asyncio.Protocol):
         if parser.should_upgrade():
             return
         url, headers = self._url, self._headers
-        path, raw_path, query = _urls.get(url) or _parse_url(url)
+        path, raw_path, query = seen_urls.get(url) or parse_url(url)
         version = parser.get_http_version()
         exchange = Exchange(
             self,
@@ -220,8 +220,7 @@ class CallerConnection(asyncio.Protocol):
                 "client": self._client,
                 "server": None,
             },
-            keep_alive=version != "1.0" and parser.should_keep_alive(),
-            expects=(b"expect", b"100-continue") in headers,
+            keep_alive=version != "1.0" and parser.should_keep_alive() and not self._ending,
         )
         exchange.scope[EXCHANGE] = exchange
         self._in_head = self._head_timed = False
@@ -350,41 +349,7 @@ class CallerConnection(asyncio.Protocol):
             # An answer is under way, and no other may be put in its middle: it is the last on this connection.
             cast("Exchange", self._latest).keep_alive = False
             return
-        found = error.request_id = request_id()
-        status, headers, body = PROTOCOLS[_spoken_at(self._url)].write_error(error, None)
-        _log.warning(
-            "a request was refused before it was understood",
-            request_id=found,
-            status=status,
-            error=error.code,
-            remote=self._client[0] if self._client else None,
-        )
-        headers = [
-            *headers,
-            (b"x-request-id", found.encode()),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-        ]
-        self._transport.write(head_of(status, b"", headers) + body)
+        self._transport.write(refusal(error, self._url, self._client[0] if self._client else None))
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._wait_until(self.loop.time() + _LINGER_SECONDS)
-
-
-def _spoken_at(url: bytes) -> str:
-    """The protocol of whoever asks there, as far as the path alone tells."""
-    if url.startswith(b"/v1/messages"):
-        return "anthropic"
-    if url.startswith((b"/v1beta/", b"/v1alpha/")) and not url.startswith(b"/v1beta/openai/"):
-        return "gemini"
-    return "openai-chat"
-
-
-def _parse_url(url: bytes) -> tuple[str, bytes, bytes]:
-    """Path (percent-decoded), path and query of a request's target. Raises HttpParserError."""
-    parsed = httptools.parse_url(url)
-    raw_path: bytes = parsed.path or b"/"
-    found = (unquote(raw_path.decode("ascii")), raw_path, parsed.query or b"")
-    if len(_urls) < 4096 and len(url) < 512:
-        _urls[url] = found
-    return found

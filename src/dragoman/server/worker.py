@@ -14,7 +14,7 @@ import ssl
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 import uvicorn
@@ -38,6 +38,8 @@ _KEEP_ALIVE_SECONDS = 75
 _FLUSH_SECONDS = 1.0
 _LONGEST_ACCEPTING = 5.0
 _RELOAD_SECONDS = 30.0
+# For a request that was sent before its sender could know that we end.
+_IN_FLIGHT_SECONDS = 0.5
 
 
 def read_snapshot(message: dict[str, Any]) -> Snapshot:
@@ -153,8 +155,9 @@ class Worker:
 
     async def _drain_requests(self) -> None:
         """First the readiness probe fails, while connections are still taken if anything is being answered: whoever balances
-        load needs time to see it. Then no more connections are taken and those that are open end with their answer, and at
-        the end of `drain_timeout` what is still open is told so and ended."""
+        load needs time to see it. Then no more connections are taken and those that are open end with their answer: idle ones
+        with the answer to what is on its way to us at that moment, if anything is. At the end of `drain_timeout` what is still
+        open is told so and ended."""
         gateway = self._gateway
         gateway.draining = True
         active = self._server.server_state.tasks
@@ -166,9 +169,13 @@ class Worker:
         for server in self._server.servers:
             server.close()
         # Whoever asks on and on over an open connection would keep us for the whole of `drain_timeout`.
-        for connection in list(self._server.server_state.connections):
-            connection.shutdown()
-        while active and not self._hurry and time.monotonic() - began < limit:  # noqa: ASYNC110
+        connections = cast("set[CallerConnection]", self._server.server_state.connections)
+        for connection in list(connections):
+            connection.retire()
+        in_flight = time.monotonic() - began + _IN_FLIGHT_SECONDS
+        while not self._hurry and (spent := time.monotonic() - began) < limit:
+            if not active and (not connections or spent > in_flight):
+                break
             await asyncio.sleep(0.02)
         gateway.closing = True
         for task in list(active):
