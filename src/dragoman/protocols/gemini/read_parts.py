@@ -24,7 +24,6 @@ from dragoman.ir import (
     ToolResult,
 )
 from dragoman.protocols.gemini.fields import (
-    EMPTY,
     array,
     below,
     boolean,
@@ -32,11 +31,10 @@ from dragoman.protocols.gemini.fields import (
     choice,
     invalid,
     members,
-    number,
     plain_object,
     text,
 )
-from dragoman.protocols.gemini.media import split_data_url
+from dragoman.protocols.gemini.read_media import beside, read_blob, read_media
 from dragoman.protocols.gemini.shapes import PART as SHAPES
 from dragoman.protocols.gemini.shapes import check
 from dragoman.wire.json import encode_text, kind_of
@@ -58,19 +56,12 @@ _MEMBERS = (
 )
 _BESIDE = frozenset({"thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata"})
 PART = frozenset(_MEMBERS) | _BESIDE
-_BLOB = frozenset({"mimeType", "data", "displayName"})
-_FILE = frozenset({"mimeType", "fileUri", "displayName"})
 _CALL = frozenset({"id", "name", "args"})
 _RESPONSE = frozenset({"id", "name", "response", "parts", "willContinue", "scheduling"})
 _RESPONSE_PART = frozenset({"inlineData", "fileData"})
 _CODE = frozenset({"language", "code", "id"})
 _CODE_RESULT = frozenset({"outcome", "output", "id"})
 _OUTCOMES = ("OUTCOME_UNSPECIFIED", "OUTCOME_OK", "OUTCOME_FAILED", "OUTCOME_DEADLINE_EXCEEDED")
-_LEVELS = {
-    "MEDIA_RESOLUTION_LOW": "low",
-    "MEDIA_RESOLUTION_MEDIUM": "medium",
-    "MEDIA_RESOLUTION_HIGH": "high",
-}
 
 
 class Turns:
@@ -152,9 +143,9 @@ class Turns:
                 words = text(part["text"], inside)
                 if thought:
                     return Thought(words, signature)
-                return Text(words, signature, self._beside(part, path))
+                return Text(words, signature, beside(part, path))
             case "inlineData" | "fileData":
-                return self._media(part, name, path, thought, signature)
+                return read_media(part, name, path, self._unknown, thought=thought, signature=signature)
             case "functionCall":
                 return self._call(part, inside, path, content, at, signature)
             case "functionResponse":
@@ -180,79 +171,6 @@ class Turns:
                 plain_object(part[name], inside)
                 return Opaque("gemini", {key: camel_deep(member) for key, member in part.items()}, name)
 
-    def _beside(self, part: dict[str, Any], path: str) -> tuple[Extra, ...]:
-        """What stands beside a part's content and has no neutral word."""
-        for name in ("mediaResolution", "partMetadata"):
-            if name in part:
-                check(part[name], SHAPES[name], below(path, name))
-        return tuple(
-            [
-                Extra("gemini", name, camel_deep(part[name]), below(path, name), harmless=True)
-                for name in ("mediaResolution", "partMetadata", "videoMetadata")
-                if part.get(name) not in EMPTY
-            ]
-        )
-
-    def _media(self, part: dict[str, Any], name: str, path: str, thought: bool, signature: Signature | None) -> Media:
-        media = self._blob(part[name], name, below(path, name))
-        detail, clip = None, None
-        left = part
-        if "mediaResolution" in part:
-            check(part["mediaResolution"], SHAPES["mediaResolution"], below(path, "mediaResolution"))
-            detail = _LEVELS.get(str(part["mediaResolution"].get("level", "")).upper())
-            if detail is not None:
-                left = {key: member for key, member in left.items() if key != "mediaResolution"}
-        if "videoMetadata" in part:
-            inside = below(path, "videoMetadata")
-            video = members(
-                part["videoMetadata"], frozenset({"startOffset", "endOffset", "fps"}), inside, self._unknown
-            )
-            start, end, rate = (video.get(key) for key in ("startOffset", "endOffset", "fps"))
-            clip = (
-                None if start is None else text(start, below(inside, "startOffset")),
-                None if end is None else text(end, below(inside, "endOffset")),
-                None if rate is None else number(rate, below(inside, "fps")),
-            )
-            left = {key: member for key, member in left.items() if key != "videoMetadata"}
-        return Media(
-            mime=media.mime,
-            data=media.data,
-            url=media.url,
-            filename=media.filename,
-            detail=detail,
-            clip=clip,
-            thought=thought,
-            signature=signature,
-            extras=self._beside(left, path),
-        )
-
-    def _blob(self, value: Any, name: str, path: str) -> Media:
-        if name == "inlineData":
-            blob = members(value, _BLOB, path, self._unknown)
-            if "data" not in blob:
-                raise invalid(below(path, "data"), "base64 data is wanted")
-            data = text(blob["data"], below(path, "data"))
-            mime = text(blob.get("mimeType", ""), below(path, "mimeType")).lower()
-            if data[:5].lower() == "data:":
-                # A lenient base64 decoder would read a data: URL as garbage, silently.
-                named, data = split_data_url(data)
-                mime = mime or named
-            return Media(mime=mime, data=data, filename=self._filename(blob, path))
-        file = members(value, _FILE, path, self._unknown)
-        if "fileUri" not in file:
-            raise invalid(below(path, "fileUri"), "a URI is wanted")
-        uri = text(file["fileUri"], below(path, "fileUri"))
-        mime = text(file.get("mimeType", ""), below(path, "mimeType")).lower()
-        if uri[:5].lower() == "data:":
-            named, data = split_data_url(uri)
-            return Media(mime=mime or named, data=data, filename=self._filename(file, path))
-        return Media(mime=mime, url=uri, filename=self._filename(file, path))
-
-    @staticmethod
-    def _filename(blob: dict[str, Any], path: str) -> str | None:
-        name = blob.get("displayName")
-        return None if name is None else text(name, below(path, "displayName"))
-
     def _call(
         self, part: dict[str, Any], path: str, outer: str, content: int, at: int, signature: Signature | None
     ) -> ToolCall:
@@ -265,7 +183,7 @@ class Turns:
         ident = text(call.get("id", ""), below(path, "id")) or mint(content, at, name, arguments)
         self._ids[ident] = name
         self._waiting.setdefault(name, deque()).append(ident)
-        return ToolCall(ident, name, arguments, signature, self._beside(part, outer))
+        return ToolCall(ident, name, arguments, signature, beside(part, outer))
 
     def _response(self, part: dict[str, Any], path: str, outer: str, content: int, at: int) -> ToolResult:
         response = members(part["functionResponse"], _RESPONSE, path, self._unknown)
@@ -298,7 +216,7 @@ class Turns:
             if len(found) != 1:
                 raise invalid(inside, "inlineData or fileData is wanted")
             (kind,) = found
-            media.append(self._blob(found[kind], kind, below(inside, kind)))
+            media.append(read_blob(found[kind], kind, below(inside, kind), self._unknown))
         for key in ("willContinue", "scheduling"):
             check(response.get(key), SHAPES[key], below(path, key))
         extras = [
@@ -313,7 +231,7 @@ class Turns:
             is_json=is_json,
             is_error=is_error,
             media=tuple(media),
-            extras=(*extras, *self._beside(part, outer)),
+            extras=(*extras, *beside(part, outer)),
         )
 
 
