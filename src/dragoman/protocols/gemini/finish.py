@@ -38,7 +38,6 @@ _WRITE: dict[str, str] = {
     "content_filter": "SAFETY",
     "malformed_call": "MALFORMED_FUNCTION_CALL",
     "no_media": "NO_IMAGE",
-    "pause": "STOP",
     "other": "OTHER",
 }
 
@@ -61,6 +60,8 @@ def write_finish(finish: Finish, refused_in_words: bool) -> tuple[str, str | Non
         return finish.native, finish.message
     if finish.reason == "refusal":
         return ("STOP", None) if refused_in_words else ("SAFETY", finish.message)
+    if finish.reason == "pause":  # no word of Gemini's says that more would have come
+        return "STOP", finish.message or f"The answer was paused before its end: {finish.native or finish.reason}"
     return _WRITE[finish.reason], finish.message
 
 
