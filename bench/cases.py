@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import gateway, http1, pairs, payloads, wrk
+from bench import gateway, http1, limits, pairs, payloads, wrk
 from bench.figures import Detail, Load, Results, Row, cpu_text, detail_of, ratio_of
 from bench.payloads import Ask
 from bench.process import GATEWAY_CORE, BenchError, busiest, memory
@@ -81,7 +81,7 @@ PACED = _stream_cases("paced", "over 0.1 s", payloads.CHAT_PACED_MODEL, payloads
 
 LATENCIES = {"latency-50": (50, 1.5), "latency-500": (500, 1.0)}
 
-NAMES = [*ONE_SHOTS, *STREAMS, *PACED, "pairs", *LATENCIES, "idle", "start", "memory"]
+NAMES = [*ONE_SHOTS, *STREAMS, *PACED, "pairs", "limits", *LATENCIES, "idle", "start", "memory"]
 
 _CHAT = payloads.chat_ask(payloads.CHAT_MODEL)
 _CHAT_STREAM = payloads.chat_ask(payloads.CHAT_STREAM_MODEL, stream=True)
@@ -91,6 +91,8 @@ _CHAT_PACED = payloads.chat_ask(payloads.CHAT_PACED_MODEL, stream=True)
 def run(stage: Stage, names: list[str], effort: Effort, results: Results, say: Say) -> None:
     if "pairs" in names:
         pairs.run(results, say)
+    if "limits" in names:
+        limits.run(results, say)
     if "start" in names:
         _start_up(stage, results, effort, say)
     stage.start_gateway()

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from limits.rules import WALL, ask, granted, key, refused
 
 from dragoman.limits import NANOS, Grant, LocalMeter, Rule, SharedTable
 from dragoman.limits.layout import COLUMNS, HEADER, REQUESTS, RING, SECONDS, TAG, TOKENS
+from limits.rules import WALL, ask, granted, key, refused
 
 MIDNIGHT = 1_795_046_400.0
 RULES: tuple[Rule, ...] = (
@@ -77,9 +77,7 @@ def _cancel(victim: LocalMeter) -> None:
 @pytest.mark.parametrize(
     "act", [_claim, _idle_slot, _advance, _after_long, _midnight, _settle_less, _settle_more, _cancel]
 )
-def test_death_between_any_two_stores(
-    tmp_path: Path, act: Callable[[LocalMeter], None], used_before: bool
-) -> None:
+def test_death_between_any_two_stores(tmp_path: Path, act: Callable[[LocalMeter], None], used_before: bool) -> None:
     finished = False
     stores = 0
     while not finished:

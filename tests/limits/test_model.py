@@ -9,13 +9,17 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from limits.rules import key
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition
+from hypothesis.stateful import rule as step
 
 from dragoman.limits import Demand, Grant, Level, LocalMeter, Rule, SharedTable, window_at
+from limits.rules import key
 
 WORKERS = 3
-DAYS = (1_796_000_000.0 // 86_400 * 86_400 + 40_000.0, 1_796_000_000.0 // 86_400 * 86_400 + 86_400.0)  # November's last, and the next
+DAYS = (
+    1_796_000_000.0 // 86_400 * 86_400 + 40_000.0,
+    1_796_000_000.0 // 86_400 * 86_400 + 86_400.0,
+)  # November's last, and the next
 IDS = ("key:a", "key:b", "model:c")
 
 
@@ -102,15 +106,15 @@ class Limits(RuleBasedStateMachine):
 
     # --- what happens
 
-    @rule(gap=st.one_of(st.floats(0, 2), st.floats(0, 70), st.sampled_from([60.0, 61.0, 64.0, 200.0])))
+    @step(gap=st.one_of(st.floats(0, 2), st.floats(0, 70), st.sampled_from([60.0, 61.0, 64.0, 200.0])))
     def time_passes(self, gap: float) -> None:
         self.now += gap
 
-    @rule(day=st.sampled_from(DAYS))
+    @step(day=st.sampled_from(DAYS))
     def the_clock_is_set(self, day: float) -> None:
         self.wall = day
 
-    @rule(
+    @step(
         worker=st.integers(0, WORKERS - 1),
         ids=st.sampled_from([("key:a",), ("key:b",), ("key:a", "model:c"), ("key:b", "model:c"), IDS]),
         tokens=st.integers(0, 70),
@@ -142,7 +146,11 @@ class Limits(RuleBasedStateMachine):
         self.running.append(Running(answer, self.count, worker, second, rules, tokens, held))
 
     @precondition(lambda self: self.running)
-    @rule(pick=st.integers(0), tokens=st.one_of(st.none(), st.integers(0, 90)), nanos=st.one_of(st.none(), st.integers(0, 80)))
+    @step(
+        pick=st.integers(0),
+        tokens=st.one_of(st.none(), st.integers(0, 90)),
+        nanos=st.one_of(st.none(), st.integers(0, 80)),
+    )
     def settle(self, pick: int, tokens: int | None, nanos: int | None) -> None:
         run = self.running.pop(pick % len(self.running))
         self.meters[run.worker].settle(run.grant, tokens, nanos, self.now, self.wall)
@@ -159,7 +167,7 @@ class Limits(RuleBasedStateMachine):
                 kept.spent[window] = kept.spent.get(window, 0) + (part if nanos is None else nanos)
 
     @precondition(lambda self: self.running)
-    @rule(pick=st.integers(0))
+    @step(pick=st.integers(0))
     def cancel(self, pick: int) -> None:
         run = self.running.pop(pick % len(self.running))
         self.meters[run.worker].cancel(run.grant, self.now)
@@ -167,7 +175,7 @@ class Limits(RuleBasedStateMachine):
             for events in (kept.requests, kept.tokens):
                 events[:] = [event for event in events if event[1] != run.number]
 
-    @rule(id=st.sampled_from(IDS[:2]), spent=st.integers(0, 120))
+    @step(id=st.sampled_from(IDS[:2]), spent=st.integers(0, 120))
     def prime(self, id: str, spent: int) -> None:
         budget = self.rules[id].budget
         assert budget is not None
@@ -176,7 +184,9 @@ class Limits(RuleBasedStateMachine):
         known = self.kept[id].spent
         known[window.name] = max(known.get(window.name, 0), spent)
 
-    @rule(id=st.sampled_from(IDS), requests=st.integers(0, 8), tokens=st.integers(20, 120), concurrent=st.integers(1, 4))
+    @step(
+        id=st.sampled_from(IDS), requests=st.integers(0, 8), tokens=st.integers(20, 120), concurrent=st.integers(1, 4)
+    )
     def the_operator_changes_a_limit(self, id: str, requests: int, tokens: int, concurrent: int) -> None:
         self.rules[id] = {
             "key:a": key(requests, tokens, concurrent, usd=tokens * 1e-9, window="day", id=id),
@@ -184,7 +194,7 @@ class Limits(RuleBasedStateMachine):
             "model:c": key(requests, None, None, id=id),
         }[id]
 
-    @rule(worker=st.integers(0, WORKERS - 1))
+    @step(worker=st.integers(0, WORKERS - 1))
     def a_worker_dies(self, worker: int) -> None:
         self.meters[worker]._table.close()
         self.keeper.forget_worker(worker)

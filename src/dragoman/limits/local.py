@@ -22,6 +22,10 @@ _TOKENS_RING = RING + SECONDS
 _MOST = 2**50
 
 
+def _sane(figure: int) -> int:
+    return min(max(figure, 0), _MOST)
+
+
 class LocalMeter:
     """For one thread. What a rule does not limit is not counted, except which requests are under way."""
 
@@ -92,8 +96,9 @@ class LocalMeter:
                         held.append((slot, part, code))
                 places.append(place)
             at = RING + (second & _MASK)
+            mine = self._running
             for _, slot, requests, tokens, _, _, _ in places:
-                words[slot + self._running] += 1
+                words[slot + mine] += 1
                 if requests is not None:
                     words[slot + REQUESTS] += 1
                     words[slot + at] += 1
@@ -114,29 +119,30 @@ class LocalMeter:
             return
         grant.places = None
         words = self._words
-        more = 0 if tokens is None else min(max(tokens, 0), _MOST) - grant.tokens
+        more = 0 if tokens is None else (tokens if 0 <= tokens <= _MOST else _sane(tokens)) - grant.tokens
+        running = self._running
         lock = self._lock
         if lock is not None:
             flock(lock, LOCK_EX)
         try:
-            if more:
-                for place in places:
-                    if place[3] is not None:
-                        if more > 0:
-                            self._count_more(place[1], more, int(now))
-                        else:
-                            self._give_back(place[1], TOKENS, _TOKENS_RING, -more, grant.second)
+            for place in places:
+                slot = place[1]
+                if more and place[3] is not None:
+                    if more > 0:
+                        self._count_more(slot, more, int(now))
+                    elif words[slot + SECOND] - grant.second <= SPAN:  # else it is given back already
+                        words[slot + _TOKENS_RING + (grant.second & _MASK)] += more
+                        words[slot + TOKENS] += more
+                words[slot + running] -= 1
             if grant.money is not None:
                 for slot, part, code in grant.money:
-                    used = part if nanos is None else min(max(nanos, 0), _MOST)
+                    used = part if nanos is None else nanos if 0 <= nanos <= _MOST else _sane(nanos)
                     record = slot + words[slot + CURRENT]
                     if words[record] | PRIMED != code:
                         record = money.record_of(words, slot, code)
                     if record:
                         words[record + 1] += used
                     words[slot + self._reserved] -= part
-            for place in places:
-                words[place[1] + self._running] -= 1
         finally:
             if lock is not None:
                 flock(lock, LOCK_UN)
