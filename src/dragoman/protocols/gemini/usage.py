@@ -15,6 +15,9 @@ _Tokens = Annotated[int, Meta(ge=0)]
 _TIERS = frozenset({"flex", "standard", "priority"})
 
 
+_DETAILS = ("promptTokensDetails", "cacheTokensDetails", "candidatesTokensDetails", "toolUsePromptTokensDetails")
+
+
 class _Share(Struct, gc=False):
     modality: str
     tokenCount: _Tokens = 0
@@ -119,14 +122,16 @@ def write_usage(usage: Usage, losses: Losses) -> dict[str, Any]:
         meta["thoughtsTokenCount"] = usage.reasoning
     if usage.tool_input:
         meta["toolUsePromptTokenCount"] = usage.tool_input
-    for name, counts in (
-        ("promptTokensDetails", usage.input_by_modality),
-        ("cacheTokensDetails", usage.cached_by_modality),
-        ("candidatesTokensDetails", usage.output_by_modality),
-        ("toolUsePromptTokensDetails", usage.tool_input_by_modality),
-    ):
-        if counts:
-            meta[name] = [{"modality": modality.upper(), "tokenCount": tokens} for modality, tokens in counts]
+    details = (
+        usage.input_by_modality,
+        usage.cached_by_modality,
+        usage.output_by_modality,
+        usage.tool_input_by_modality,
+    )
+    if any(details):
+        for name, counts in zip(_DETAILS, details, strict=True):
+            if counts:
+                meta[name] = [{"modality": modality.upper(), "tokenCount": tokens} for modality, tokens in counts]
     return meta
 
 

@@ -34,7 +34,7 @@ def read_finish(word: str, *, called: bool = False) -> Finish:
     reason = _READ.get(word, "other")
     if called and reason == "stop":
         reason = "tool_calls"
-    return Finish(reason, native=word)
+    return Finish(reason, word)
 
 
 def write_finish(finish: Finish | None, *, called: bool) -> tuple[str, str | None]:
