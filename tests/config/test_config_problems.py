@@ -153,7 +153,8 @@ CASES = [
     (
         "prices",
         "models:\n"
-        "  a: {targets: [{provider: local, model: smollm2-135m}], price: {input: -1, output: free, cached: 1}, context_window: 0}\n"
+        "  a: {targets: [{provider: local, model: smollm2-135m}], "
+        "price: {input: -1, output: free, cached: 1}, context_window: 0}\n"
         "  b: {targets: [{provider: local, model: smollm2-135m}],\n"
         "      price: {input: 1, output: 2, cached_input: 0.1, steps: [{above: 200000, input: 2, output: 3}]}}\n"
         "  c: {targets: [{provider: local, model: smollm2-135m}],\n"
