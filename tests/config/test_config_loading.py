@@ -205,7 +205,6 @@ def test_providers_that_cannot_answer(providers: str, warning: str | None) -> No
 
 def test_what_is_taken_and_not_kept_is_told() -> None:
     text = """\
-database: postgresql://u:p@h/d
 shared: valkey://h:6379/0
 providers: {local: {protocols: [local], models: [smollm2-135m]}}
 keys:
@@ -214,7 +213,6 @@ keys:
 """
     kept = "is accepted and not kept by this version."
     assert [str(warning).partition(" ")[2] for warning in load(written(text), {}).warnings] == [
-        f"database: {kept} What must be kept is kept in the SQLite file in `data`.",
         f"shared: {kept} Each machine stands for itself.",
         f"keys[0].limits.requests_per_minute: {kept} The key has no limit.",
         f"keys[0].limits.tokens_per_minute: {kept} The key has no limit.",

@@ -27,7 +27,8 @@ from dragoman.observe import logs
 from dragoman.observe.metrics import Tally
 from dragoman.pipeline.flow import serve
 from dragoman.pipeline.gateway import Gateway
-from dragoman.pipeline.snapshot import digest, snapshot_of
+from dragoman.pipeline.key import digest
+from dragoman.pipeline.snapshot import snapshot_of
 from dragoman.protocols.base import Headers
 from dragoman.providers.endpoint import Credential, Endpoint
 from dragoman.upstream.base import Origin

@@ -88,7 +88,10 @@ async def greet(supervisor: Supervisor) -> None:
     fetching = loaded.demo and supervisor.local is not None
     _say(f"Dragoman listens on {url}{'; the built-in model is on its way.' if fetching else ''}")
     if key.made is not None:
-        _show_key(supervisor, key.made)
+        await _show_key(supervisor, key.made)
+        key = supervisor.key or key
+    elif supervisor.shares_database and key.given is None:
+        await _share_key(supervisor)
     if loaded.demo and supervisor.local is not None:
         await _watch_local(supervisor.local)
         model = "smollm2-135m"
@@ -113,10 +116,19 @@ async def greet(supervisor: Supervisor) -> None:
     _say("")
 
 
-def _show_key(supervisor: Supervisor, made: str) -> None:
+async def _show_key(supervisor: Supervisor, made: str) -> None:
     """First shown and only then kept: a start that does not come this far leaves no key behind that nobody has seen."""
     from dragoman.server.root_key import key_file
 
+    if supervisor.shares_database:
+        trouble = await _share_key(supervisor)
+        if supervisor.key is not None and supervisor.key.made is None:
+            _say("  The root key is the one that another machine on this database has just shown.")
+            return
+        _say("")
+        _say(f"  Root key (shown this once, keep it): {made}")
+        _say(trouble or "  If it is ever lost, set DRAGOMAN_ROOT_KEY to one of your own.")
+        return
     file = key_file(supervisor.settings.data)
     _say("")
     _say(f"  Root key (shown this once, keep it): {made}")
@@ -126,6 +138,17 @@ def _show_key(supervisor: Supervisor, made: str) -> None:
         _say(f"  It holds until the next start only, for {file} cannot be written: {error.strerror or error}.")
     else:
         _say(f"  If it is ever lost, remove {file}: the next start makes a new one.")
+
+
+async def _share_key(supervisor: Supervisor) -> str:
+    """Machines on one database have one root key; what to say where that cannot be."""
+    from dragoman.store import StoreRefused
+
+    try:
+        await supervisor.agree_on_key()
+    except StoreRefused as error:
+        return f"  It holds until the next start only. {error}"
+    return ""
 
 
 def base_url(host: str, port: int, *, tls: bool) -> str:

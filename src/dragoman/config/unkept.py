@@ -15,9 +15,6 @@ _MESSAGE = "is accepted and not kept by this version"
 def unkept(reading: Reading) -> Iterator[Problem]:
     """Warnings, one for each setting that has no effect."""
     data = reading.data if isinstance(reading.data, dict) else {}
-    database = data.get("database")
-    if isinstance(database, str) and database.startswith("postgres"):
-        yield reading.problem(("database",), _MESSAGE, "What must be kept is kept in the SQLite file in `data`.")
     if data.get("shared") is not None:
         yield reading.problem(("shared",), _MESSAGE, "Each machine stands for itself.")
     keys = data.get("keys")

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 from dragoman.ir import Forbidden, Unauthenticated
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
-from dragoman.pipeline.snapshot import digest, expired, expiry_text
+from dragoman.pipeline.key import digest, end_text, expired
 
 
 def authenticate(call: Call, caller: Caller) -> None:
@@ -25,9 +25,7 @@ def authenticate(call: Call, caller: Caller) -> None:
             "not a model vendor's."
         )
     if expired(key, call.when):
-        raise Unauthenticated(
-            f"The API key in {carrier} expired at {expiry_text(key)}. Ask the operator for a new one."
-        )
+        raise Unauthenticated(f"The API key in {carrier} {end_text(key)}")
     call.key = key
 
 

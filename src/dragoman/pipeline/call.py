@@ -13,7 +13,8 @@ from dragoman.protocols.base import Headers, Peek, Route, WireProtocol
 if TYPE_CHECKING:
     from dragoman.carry import Inward, Signatures
     from dragoman.catalog.directory import Resolved
-    from dragoman.pipeline.snapshot import Key, Snapshot
+    from dragoman.pipeline.key import Key
+    from dragoman.pipeline.snapshot import Snapshot
     from dragoman.pipeline.state import State
     from dragoman.pipeline.step import Step
 

@@ -60,7 +60,7 @@ async def keep(call: Call, inward: Inward) -> None:
 
 
 def _owner(call: Call) -> str:
-    return call.key.name if call.key is not None else ""
+    return call.key.id if call.key is not None else ""
 
 
 def _maker(step: Step) -> str:

@@ -11,7 +11,8 @@ from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.choose import unknown_model
 from dragoman.pipeline.gateway import Gateway
-from dragoman.pipeline.snapshot import Key, Snapshot
+from dragoman.pipeline.key import Key
+from dragoman.pipeline.snapshot import Snapshot
 from dragoman.protocols.base import ModelCard
 from dragoman.providers.endpoint import Endpoint
 

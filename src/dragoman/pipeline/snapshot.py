@@ -3,10 +3,7 @@ keeps the one that it began with."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from fnmatch import fnmatchcase
-from functools import lru_cache
-from hashlib import sha256
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
@@ -17,28 +14,9 @@ from dragoman.catalog.price import Price, price_of_rates
 from dragoman.catalog.prices import PriceBook, Seller
 from dragoman.config import Settings
 from dragoman.observe.redaction import Redactor
+from dragoman.pipeline.key import ROOT, TRIAL, Key, of_file
 from dragoman.pipeline.step import Step
 from dragoman.providers.endpoint import Endpoint, endpoint_of
-
-_ALL = ("*",)
-
-
-class Key(Struct, frozen=True):
-    """A caller's credential, without the credential. `expires` is in Unix seconds."""
-
-    name: str
-    models: tuple[str, ...] = _ALL
-    root: bool = False
-    expires: float | None = None
-
-    def may_use(self, *names: str) -> bool:
-        """Whether the key may use a model known by any of these names."""
-        return self.models == _ALL or _fits(self.models, names)
-
-
-@lru_cache(maxsize=4096)
-def _fits(patterns: tuple[str, ...], names: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
 
 
 class Snapshot(Struct, frozen=True):
@@ -46,6 +24,8 @@ class Snapshot(Struct, frozen=True):
     demo: bool
     directory: Directory
     endpoints: dict[str, Endpoint]
+    # By digest: the file's and the gateway's own, and all.
+    own: dict[bytes, Key]
     keys: dict[bytes, Key]
     max_body: int
     body_timeout: float
@@ -57,6 +37,10 @@ class Snapshot(Struct, frozen=True):
     # (model's name as asked, caller's protocol) -> what it leads to; filled as requests come.
     plans: dict[tuple[str, str], tuple[Resolved, dict[Target, Step]]] = msgspec.field(default_factory=dict)
 
+    def with_keys(self, keys: Mapping[bytes, Key]) -> Snapshot:
+        """The same with these keys in the database."""
+        return msgspec.structs.replace(self, keys={**keys, **self.own})
+
     def price(self, name: str, target: Target, at: float, tier: str | None = None) -> Price | None:
         """What `target` costs under the public `name` at `at`, in Unix seconds; None where that is not known."""
         return self.book.price_of(target.provider, target.model, at, self.prices.get(name), tier)
@@ -66,23 +50,21 @@ class Snapshot(Struct, frozen=True):
         return self.windows.get(name) or self.book.limit_of(target.provider, target.model)
 
 
-def digest(secret: bytes) -> bytes:
-    """How a key is stored and looked up. Our keys are long and random, so one round of SHA-256 is enough."""
-    return sha256(secret).digest()
-
-
-def snapshot_of(settings: Settings, *, demo: bool, root_key: bytes | None, trial_key: bytes | None = None) -> Snapshot:
-    """`root_key` and `trial_key` are SHA-256 digests; the trial key opens models only and ends with the process."""
-    keys = {
-        digest(key.key.get_secret_value().encode()): Key(
-            key.name, key.models, expires=key.expires_at.astimezone(UTC).timestamp() if key.expires_at else None
-        )
-        for key in settings.keys
-    }
+def snapshot_of(
+    settings: Settings,
+    *,
+    demo: bool,
+    root_key: bytes | None,
+    trial_key: bytes | None = None,
+    keys: Mapping[bytes, Key] | None = None,
+) -> Snapshot:
+    """`root_key` and `trial_key` are SHA-256 digests; the trial key opens models only and ends with the process. `keys` are the
+    database's."""
+    own = dict(map(of_file, settings.keys))
     if trial_key is not None:
-        keys[trial_key] = Key("trial")
+        own[trial_key] = TRIAL
     if root_key is not None:
-        keys[root_key] = Key("root", root=True)
+        own[root_key] = ROOT
     named = {
         name: Named(
             tuple(Target(t.provider, t.model, t.weight, t.priority) for t in model.targets),
@@ -109,7 +91,8 @@ def snapshot_of(settings: Settings, *, demo: bool, root_key: bytes | None, trial
         demo,
         Directory(named, patterns, stand_in=stand_in),
         endpoints,
-        keys,
+        own,
+        {**(keys or {}), **own},
         settings.server.max_body,
         settings.server.body_timeout,
         _redactor(endpoints),
@@ -134,11 +117,3 @@ def _redactor(endpoints: dict[str, Endpoint]) -> Redactor:
     secrets = [credential.secret for endpoint in endpoints.values() for credential in endpoint.credentials]
     secrets += [value.decode() for endpoint in endpoints.values() for _, value in endpoint.extra_headers]
     return Redactor(secrets)
-
-
-def expired(key: Key, now: float) -> bool:
-    return key.expires is not None and key.expires <= now
-
-
-def expiry_text(key: Key) -> str:
-    return datetime.fromtimestamp(key.expires or 0, UTC).isoformat(timespec="seconds")

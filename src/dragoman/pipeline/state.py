@@ -251,7 +251,7 @@ def _sealed(item: Json) -> bool:
 
 
 def owner_of(call: Call) -> str:
-    return call.key.name if call.key is not None else ""
+    return call.key.id if call.key is not None else ""
 
 
 async def fetch(store: Store | None, owner: str, id: str) -> StoredResponse | None:

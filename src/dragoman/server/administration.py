@@ -10,7 +10,7 @@ from dragoman.observe.logs import RequestEntry
 from dragoman.pipeline.authenticate import credential
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
-from dragoman.pipeline.snapshot import Key, digest
+from dragoman.pipeline.key import Key, digest
 from dragoman.protocols.base import Headers
 from dragoman.wire import json
 

@@ -1,6 +1,7 @@
 """The talk between the supervisor and a worker: one JSON object a line over a socket pair.
 
-From the supervisor: `settings` (the first message, and at each reload), `local` (the built-in model's state),
+From the supervisor: `settings` (the first message, with the database's keys, and at each reload), `keys` (those that have
+changed), `local` (the built-in model's state),
 `reloaded` (the answer to a worker's asking), `drain`. From a worker: `ready`, `need_local`, `reload`, `failed`.
 """
 

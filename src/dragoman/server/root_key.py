@@ -1,16 +1,17 @@
-"""The root key: the operator's own, or one made at the first start, shown once and kept as a digest."""
+"""The root key: the operator's own, or one made at the first start, shown once and kept as a digest: in the data directory, or in
+the database where that is a server's and several machines have it."""
 
 from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
-from dragoman.pipeline.snapshot import digest
+from dragoman.pipeline.key import digest
+from dragoman.store.secret import new_secret
 
 VARIABLE = "DRAGOMAN_ROOT_KEY"
 
@@ -23,11 +24,6 @@ class RootKey(Struct, frozen=True):
     given: str | None = None
 
 
-def new_key(prefix: str = "dgm_") -> str:
-    """192 bits of randomness in letters that survive a shell, a URL and a header."""
-    return prefix + secrets.token_hex(24)
-
-
 def given_key(environment: Mapping[str, str]) -> str | None:
     """The operator's own key."""
     return environment.get(VARIABLE, "").strip() or None
@@ -38,22 +34,28 @@ def key_file(data: Path) -> Path:
     return data / "root-key.sha256"
 
 
-def root_key(data: Path, environment: Mapping[str, str]) -> RootKey:
-    """The key in force; `data` must exist. A key made here is not kept yet. Raises OSError where it could not be, or where
-    the kept one cannot be read."""
+def root_key(data: Path, environment: Mapping[str, str], agreed: bytes | None = None) -> RootKey:
+    """The key in force; `data` must exist. `agreed` is the digest that machines on one database have agreed on. A key made here
+    is not kept yet. Raises OSError where it could not be, or where the kept one cannot be read."""
     given = given_key(environment)
     if given:
         return RootKey(digest(given.encode()), given=given)
-    try:
-        kept = bytes.fromhex(key_file(data).read_text().strip())
-        if len(kept) == 32:
-            return RootKey(kept)
-    except (FileNotFoundError, ValueError):
-        pass
+    kept = agreed or kept_in(data)
+    if kept is not None:
+        return RootKey(kept)
     if not os.access(data, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(data))
-    made = new_key()
+    made = new_secret()
     return RootKey(digest(made.encode()), made=made)
+
+
+def kept_in(data: Path) -> bytes | None:
+    """The digest that an earlier start left in the data directory. Raises OSError."""
+    try:
+        kept = bytes.fromhex(key_file(data).read_text().strip())
+    except (FileNotFoundError, ValueError):
+        return None
+    return kept if len(kept) == 32 else None
 
 
 def keep(data: Path, key: RootKey) -> None:

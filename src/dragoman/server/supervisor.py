@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,24 @@ from dragoman.config import ConfigError, Loaded, Settings
 from dragoman.local.pull import pull
 from dragoman.local.supervise import LocalModel, State
 from dragoman.observe import logs, metrics
-from dragoman.pipeline.snapshot import digest
+from dragoman.pipeline.key import digest
 from dragoman.server.bind import check_exposure, listen
 from dragoman.server.control import Channel
-from dragoman.server.root_key import RootKey, given_key, keep, new_key, root_key
+from dragoman.server.root_key import RootKey, given_key, keep, root_key
 from dragoman.server.watched import Watched, needs_restart
-from dragoman.store import StoreRefused, location_of
+from dragoman.store import HeldKey, Location, StoreRefused, location_of
+from dragoman.store.key_rows import Changes
+from dragoman.store.keyring import Keyring
+from dragoman.store.keys import Keys
 from dragoman.store.migrate import migrate
+from dragoman.store.secret import new_secret
 
 _log = structlog.get_logger(__name__)
 
 LOCAL_MODEL = "smollm2-135m"
 _WATCH_SECONDS = 1.0
+# How often the database is asked whether a key has changed: in every worker within a second, whoever changed it.
+_KEYS_SECONDS = 0.5
 _COMPACT_SECONDS = 60.0
 _QUICK_SECONDS = 5.0
 _QUICK_DEATHS = 5
@@ -79,6 +86,11 @@ class Supervisor:
         self._directory: Path | None = None
         self._applied_at = time.time()
         self._watched = Watched(loaded.path)
+        self._location: Location | None = None
+        self._keyring: Keyring | None = None
+        self._keyring_thread = ThreadPoolExecutor(1, thread_name_prefix="keys")
+        self._held: dict[str, HeldKey] = {}
+        self._keys_number: int | None = None
 
     async def run(self, on_ready: Any) -> int:
         """Serves until told to stop; the process's exit status. `on_ready(supervisor)` is awaited once, when requests are
@@ -94,6 +106,7 @@ class Supervisor:
             if self.loaded.demo and self.local is not None:
                 await self.local.start()
             self._spawn(self._watch())
+            self._spawn(self._follow_keys())
             self._spawn(self._compact())
             if await self._first_ready():
                 self._spawn(on_ready(self))
@@ -112,8 +125,12 @@ class Supervisor:
         self.port = self._listener.getsockname()[1]
         try:
             data.mkdir(parents=True, exist_ok=True)
-            self.key = root_key(data, self._environment)
-            migrate(location_of("sqlite", data))
+            self._location = location_of(settings.database, data)
+            migrate(self._location)
+            self._keyring = Keyring(self._location)
+            agreed = self._keyring.root_key() if self._location.server else None
+            self.key = root_key(data, self._environment, agreed)
+            self._take(self._keyring.read())
         except StoreRefused as error:
             self._listener.close()
             raise StartFailed(str(error)) from None
@@ -125,13 +142,35 @@ class Supervisor:
         self._directory = Path(tempfile.mkdtemp(prefix="dragoman-"))
         if self.loaded.demo:
             # The demo's model costs nobody money; a key for it may be shown at each start, and ends with the process.
-            self.trial_key = new_key("dgm_try_")
+            self.trial_key = new_secret("dgm_try_")
         self._make_local()
+
+    @property
+    def shares_database(self) -> bool:
+        """Whether other machines may be on it, and then have the same root key."""
+        return self._location is not None and bool(self._location.server)
 
     def keep_key(self) -> None:
         """Puts a root key made at this start on the disk, as a digest: once it was shown, and not before. Raises OSError."""
         if self.key is not None and self.key.made is not None:
             keep(self._begun_with.data, self.key)
+
+    async def agree_on_key(self) -> bool:
+        """Puts a root key made at this start, or that of the data directory, in the shared database, as a digest; whether it is
+        in force. Another machine may have been quicker: its key counts here too from now on. Raises StoreRefused."""
+        assert self.key is not None and self._location is not None
+        keys = Keys(self._location)
+        loop = asyncio.get_running_loop()
+        try:
+            agreed = await loop.run_in_executor(None, keys.agree_on_root_key, self.key.digest)
+        finally:
+            keys.close()
+        if agreed == self.key.digest:
+            return True
+        self.key = RootKey(agreed)
+        for worker in self._workers:
+            worker.channel.send("settings", **self._settings_message())
+        return False
 
     def _make_local(self) -> None:
         """Where a provider is the built-in model; it is started when the first request for it comes."""
@@ -191,7 +230,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
             )
         worker = WorkerProcess(process, await Channel.over(ours))
-        worker.channel.send("settings", **self._settings_message())
+        worker.channel.send("settings", keys=list(self._held.values()), **self._settings_message())
         return worker
 
     def _settings_message(self) -> dict[str, Any]:
@@ -243,6 +282,40 @@ class Supervisor:
         _log.debug("the built-in model", state=state.value)
         for worker in self._workers:
             worker.channel.send("local", **self._local_message())
+
+    # --- the database's keys
+
+    def _take(self, changes: Changes | None) -> None:
+        if changes is None:
+            return
+        if changes.whole:
+            self._held.clear()
+        self._keys_number = changes.number
+        for key in changes.keys:
+            if key.digest:
+                self._held[key.id] = key
+            else:
+                self._held.pop(key.id, None)
+        for worker in self._workers:
+            worker.channel.send("keys", whole=changes.whole, keys=changes.keys)
+
+    async def _follow_keys(self) -> None:
+        assert self._keyring is not None
+        loop = asyncio.get_running_loop()
+        well = True
+        while True:
+            await asyncio.sleep(_KEYS_SECONDS)
+            try:
+                changes = await loop.run_in_executor(self._keyring_thread, self._keyring.read, self._keys_number)
+            except StoreRefused as error:
+                if well:
+                    _log.error("changed keys cannot be read; those that are known stay in force", error=str(error))
+                well = False
+                continue
+            if not well:
+                _log.warning("changed keys are read again")
+                well = True
+            self._take(changes)
 
     # --- reload
 
@@ -330,6 +403,9 @@ class Supervisor:
         for task in [*self._tasks, *self._keepers]:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._keepers, return_exceptions=True)
+        if self._keyring is not None:
+            self._keyring_thread.submit(self._keyring.close)
+        self._keyring_thread.shutdown(wait=False)
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
 

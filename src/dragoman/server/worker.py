@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import structlog
 import uvicorn
 import uvloop
@@ -24,12 +25,13 @@ from dragoman.config import Settings
 from dragoman.observe import logs, metrics
 from dragoman.pipeline.closing import CLOSING
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.key import Ring
 from dragoman.pipeline.snapshot import Snapshot, snapshot_of
 from dragoman.server.application import Application
 from dragoman.server.control import Channel
 from dragoman.server.engine import RemoteEngine
 from dragoman.server.http import CallerConnection
-from dragoman.store import Store, location_of
+from dragoman.store import HeldKey, Store, location_of
 from dragoman.wire import json
 
 _log = structlog.get_logger(__name__)
@@ -42,12 +44,13 @@ _RELOAD_SECONDS = 30.0
 _IN_FLIGHT_SECONDS = 0.5
 
 
-def read_snapshot(message: dict[str, Any]) -> Snapshot:
+def read_snapshot(message: dict[str, Any], ring: Ring) -> Snapshot:
     return snapshot_of(
         Settings.from_secret_json(message["settings"]),
         demo=message["demo"],
         root_key=bytes.fromhex(message["root_key"]),
         trial_key=bytes.fromhex(message["trial_key"]) if message["trial_key"] else None,
+        keys=ring.keys,
     )
 
 
@@ -56,14 +59,16 @@ class Worker:
         self._channel = channel
         self._listener = listener
         self._directory = directory
-        snapshot = read_snapshot(first)
+        self._ring = Ring()
+        self._ring.take(msgspec.convert(first["keys"], list[HeldKey]), whole=True)
+        snapshot = read_snapshot(first, self._ring)
         log = snapshot.settings.log
         self._logs = logs.configure(log.format, log.level)
         self._tally = metrics.Tally()
         self._engine = RemoteEngine(lambda: channel.send("need_local"))
         self._engine.tell(first["local"])
         self._tally.reload(success=True, timestamp=first["at"])
-        self._store = Store.open(location_of("sqlite", snapshot.settings.data))
+        self._store = Store.open(location_of(snapshot.settings.database, snapshot.settings.data))
         self._gateway = Gateway(
             snapshot,
             tally=self._tally,
@@ -133,8 +138,11 @@ class Worker:
         while (message := await self._channel.receive()) is not None:
             match message["kind"]:
                 case "settings":
-                    self._gateway.swap(read_snapshot(message))
+                    self._gateway.swap(read_snapshot(message, self._ring))
                     self._tally.reload(success=True, timestamp=message["at"])
+                case "keys":
+                    self._ring.take(msgspec.convert(message["keys"], list[HeldKey]), whole=message["whole"])
+                    self._gateway.swap(self._gateway.snapshot.with_keys(self._ring.keys))
                 case "refused":
                     self._tally.reload(success=False, timestamp=None)
                 case "local":
