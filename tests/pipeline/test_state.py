@@ -38,7 +38,7 @@ async def put(store: Store, number: int, size: int, *, native: bool = False) -> 
     """The response of that number in a chain, of `size` bytes of text."""
     id = f"resp_{number}"
     message = {"id": f"msg_{number}", "type": "message", "role": "assistant", "content": "x" * size}
-    kept = {"previous": f"resp_{number - 1}" if number else None, "native": native, "items": []}
+    kept: dict[str, Any] = {"previous": f"resp_{number - 1}" if number else None, "native": native, "items": []}
     told = {"id": id, "status": "completed", "output": [message]}
     row = StoredResponse(id, "team", NOW, NOW + 86_400, "openai", "m", encode(kept), encode(told))
     assert await store.put_response(row, [message["id"]] if native else [])
