@@ -11,7 +11,7 @@ from dragoman.protocols.openai.errors import refusal_of
 from dragoman.protocols.openai_chat.call_indexes import CallIndexes
 from dragoman.protocols.openai_chat.errors import event_of
 from dragoman.protocols.openai_chat.usage import read_usage
-from dragoman.wire.sse import EventSplitter, payload
+from dragoman.wire.sse import EventSplitter, last_event, payload
 
 
 class _Seen(Struct, gc=False):
@@ -50,16 +50,8 @@ class ChatTap:
         return b"".join([event for event in events if not self._withhold(event)])
 
     def end(self) -> bytes:
-        """The vendor closed the stream: an event without its blank line is whole if it is JSON or the end mark."""
-        rest = self._splitter.pending
-        event = rest.rstrip(b"\r\n") + b"\n\n"
-        body = payload(event).strip()
-        if body and body != b"[DONE]":
-            try:
-                _decode_any(body)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                return b""  # cut off; what follows must not be glued to it
-        if not body or self._withhold(event):
+        event = last_event(self._splitter.pending)
+        if not event or self._withhold(event):
             return b""
         return event if self._indexes is None else self._indexes.mend(event)
 
