@@ -14,7 +14,7 @@ from dragoman.protocols.gemini import read_stream
 from dragoman.protocols.gemini.read_stream import StreamReader
 from dragoman.protocols.openai_chat import stream_reader
 from dragoman.protocols.openai_chat.stream_reader import ChatStreamReader
-from dragoman.wire.mould import around
+from dragoman.wire.mould import Run, around
 
 NASTY = [
     '"',
@@ -118,6 +118,81 @@ def test_the_same_events(
     finally:
         module.TRIES = before
     assert quick == slow
+
+
+@pytest.mark.parametrize("protocol", ["chat", "gemini"])
+@given(
+    said=st.lists(
+        st.tuples(texts, st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2, 4, 5]), st.sampled_from(["", "", "", "x}"])),
+        max_size=16,
+    ),
+    many=st.integers(1, 4),
+    newline=st.sampled_from(["\n", "\r\n"]),
+)
+def test_the_same_events_in_reads_of_whole_ones(
+    protocol: str, said: list[tuple[str, int, str]], many: int, newline: str
+) -> None:
+    module, reader, chunk = {
+        "chat": (stream_reader, ChatStreamReader, chat),
+        "gemini": (read_stream, StreamReader, gemini),
+    }[protocol]
+    whole = [f"data: {json.dumps(chunk(*one))}{newline}{newline}".encode() for one in said]
+    reads = [b"".join(whole[at : at + many]) for at in range(0, len(whole), many)]
+
+    def told() -> list[Any]:
+        fresh = reader()
+        found: list[Any] = []
+        try:
+            for read in reads:
+                found += fresh.feed(read)
+            found += fresh.end()
+        except DragomanError as error:
+            found.append(error.message)
+        return [*found, fresh.usage]
+
+    quick = told()
+    before, module.TRIES = module.TRIES, 0
+    try:
+        slow = told()
+    finally:
+        module.TRIES = before
+    assert quick == slow
+
+
+def piece(*told: bytes) -> bytes:
+    return b"".join(b'data: {"t":' + one + b"}\n\n" for one in told)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [b'"a","b"'],
+        [b'"a","b"', b'c"'],
+        [b'"a', b'b"'],
+        [b'"a","b"', b""],
+        [b""],
+        [b"1"],
+        [b'"a"}\n\n', b'"b"'],
+        [b'"a"', b'"b"}\n\ndata: {"u":"c"'],
+        [b'"\xff"'],
+    ],
+)
+def test_a_run_takes_nothing_but_whole_events(told: list[bytes]) -> None:
+    run = Run(b'data: {"t":', b"}")
+    assert run.texts(piece(b'"a"', b'"b"')) == ["a", "b"]
+    assert run.texts(piece(*told)) is None
+    assert run.texts(piece(b'"a"') + piece(*told)) is None
+
+
+@pytest.mark.parametrize(
+    "told", [[b'"a",{}'], [b'"a"!{},1'], [b'"a"!{}],["b"!{}'], [b'"a"!{', b"}"], [b'"a!{}', b'"!{}']]
+)
+def test_a_run_takes_no_counts_that_are_not_whole(told: list[bytes]) -> None:
+    run = Run(b'data: {"t":', b"}", b',"n":')
+    whole = run.counted(piece(b'"a","n":{"x":1}', b'"b","n":{}'))
+    assert whole is not None
+    assert [(one.text, bytes(one.counts)) for one in whole] == [("a", b'{"x":1}'), ("b", b"{}")]
+    assert run.counted(piece(*(one.replace(b"!", b',"n":') for one in told))) is None
 
 
 @pytest.mark.parametrize("end", [b"data: [DONE]", b'data:{"error":{"message":"no"}}'])

@@ -13,6 +13,8 @@ MAX_EVENT = 64 * 1024 * 1024  # bytes; an image can ride in one event
 # From this size on an unfinished event is kept in pieces, and only what is new is searched for its end: to join it to each
 # read and walk its lines anew would cost the square of its size.
 _LONG = 4 * 1024
+# As a number: CPython takes what is looked for with `in` for one, and makes an error that it throws away where it is bytes.
+_CR = 0x0D
 _BLANK_LINE = re.compile(rb"\n[\r\n]|\r\r")
 
 
@@ -35,6 +37,11 @@ class EventSplitter:
             self._pieces.clear()
         return self._pending
 
+    @property
+    def idle(self) -> bool:
+        """Whether what was fed so far ended with an event."""
+        return not self._pending
+
     def feed(self, data: bytes) -> list[bytes]:
         events, end = self._cut(data)
         return [event + end for event in events] if end else events
@@ -54,9 +61,9 @@ class EventSplitter:
         lines = data.split(b"\n")
         rest = lines.pop()
         blank = lines[1::2]
-        if b"\r" in data:
+        if _CR in data:
             # Google ends its lines in CRLF.
-            if len(lines) % 2 or b"\r" in rest or blank.count(b"\r") != len(blank) or data.count(b"\r") != len(lines):
+            if len(lines) % 2 or _CR in rest or blank.count(b"\r") != len(blank) or data.count(b"\r") != len(lines):
                 return self._feed_any_newline(data), b""
             self._keep(rest)
             return lines[::2], b"\n\r\n"

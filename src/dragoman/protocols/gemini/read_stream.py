@@ -45,7 +45,7 @@ from dragoman.protocols.gemini.read_response import (
 from dragoman.protocols.gemini.usage import read_tier, read_usage
 from dragoman.wire.array import ArraySplitter
 from dragoman.wire.json import NotJson, decode, encode
-from dragoman.wire.mould import NOTHING, TRIES, around, decode_text
+from dragoman.wire.mould import NOTHING, TRIES, Run, around, decode_text
 from dragoman.wire.sse import EventSplitter, payload
 
 
@@ -94,6 +94,7 @@ class StreamReader:
         "_open",
         "_reported",
         "_rests",
+        "_run",
         "_said",
         "_splitter",
         "_started",
@@ -116,6 +117,7 @@ class StreamReader:
         self._said: dict[int, list[str]] = {}  # each candidate's text, which its citations name by place
         self._rests: dict[int, Object] = {}  # what each candidate rests on; the last told holds
         self._mould: _Mould = _NO_MOULD
+        self._run: Run | None = None
         self._tries = TRIES
 
     @property
@@ -132,6 +134,13 @@ class StreamReader:
                 return []
         events: list[Event] = []
         if splitter.__class__ is EventSplitter:
+            if self._run is not None and splitter.idle and (told := self._run.counted(data)) is not None:
+                index = self._mould[-1]
+                texts = [one.text for one in told if one.text]
+                self._said[index] += texts
+                self._usage = told[-1].counts
+                self._reported = False
+                return [TextDelta(index, text) for text in texts]
             before, start, between, width, after, end, index = self._mould
             said = self._said.setdefault(index, [])
             for raw in splitter.split(data):
@@ -227,6 +236,7 @@ class StreamReader:
 
     def _stop_moulding(self) -> None:
         self._mould = _NO_MOULD
+        self._run = None
         self._tries = 0
 
     def _learn(self, raw: bytes, chunk: _Chunk) -> None:
@@ -249,6 +259,7 @@ class StreamReader:
         told = other.usageMetadata
         if other.candidates[0].content.parts[0].text == "." and (told is UNSET or bytes(told) == b"{}"):
             self._mould = (before, len(before), between, len(between), after, -len(after), candidate.index)
+            self._run = None if usage is UNSET else Run(before, after, between)
 
     def _unusual(self, data: bytes, events: list[Event]) -> None:
         if not data.strip() or data.strip() == b"[DONE]":

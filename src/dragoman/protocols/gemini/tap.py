@@ -102,10 +102,11 @@ class Tap:
         return (b",\r\n" if self._begun and not self._separated else lead) + told + b"]"
 
     def _watch(self, event: bytes) -> None:
-        if b'"usageMetadata"' in event:
+        # `find`, for `in` costs several times as much with bytes.
+        if event.find(b'"usageMetadata"') >= 0:
             self._counts = event
             self._counted = False
-        if b'"finishReason"' in event:
+        if event.find(b'"finishReason"') >= 0:
             self.started = self.finished = True
         elif event.startswith(b'data: {"candidates"') or b'"candidates"' in event:
             self.started = True

@@ -49,7 +49,7 @@ from dragoman.protocols.openai_chat.read_response import (
 )
 from dragoman.protocols.openai_chat.speech import PCM, joined
 from dragoman.protocols.openai_chat.usage import read_usage
-from dragoman.wire.mould import NOTHING, TRIES, around, decode_text
+from dragoman.wire.mould import NOTHING, TRIES, Run, around, decode_text
 from dragoman.wire.sse import EventSplitter, payload
 
 
@@ -109,7 +109,7 @@ class _Candidate:
 class ChatStreamReader:
     """Bytes in, events out."""
 
-    __slots__ = ("_candidates", "_done", "_failed", "_mould", "_splitter", "_started", "_tries")
+    __slots__ = ("_candidates", "_done", "_failed", "_mould", "_run", "_splitter", "_started", "_tries")
 
     def __init__(self) -> None:
         self._splitter = EventSplitter()
@@ -118,6 +118,7 @@ class ChatStreamReader:
         self._done = False
         self._failed = False
         self._mould: _Mould = _NO_MOULD
+        self._run: Run | None = None
         self._tries = TRIES
 
     @property
@@ -125,8 +126,10 @@ class ChatStreamReader:
         return None  # told by events as soon as it comes
 
     def feed(self, data: bytes) -> list[Event]:
-        events: list[Event] = []
         before, start, after, end, index = self._mould
+        if self._run is not None and self._splitter.idle and (texts := self._run.texts(data)) is not None:
+            return [TextDelta(index, text) for text in texts if text]
+        events: list[Event] = []
         for raw in self._splitter.split(data):
             if raw.startswith(before) and raw.endswith(after):
                 try:
@@ -184,6 +187,7 @@ class ChatStreamReader:
 
     def _stop_moulding(self) -> None:
         self._mould = _NO_MOULD
+        self._run = None
         self._tries = 0
 
     def _learn(self, raw: bytes, chunk: _Chunk) -> None:
@@ -209,6 +213,7 @@ class ChatStreamReader:
         # Whether it is this text that the event says, and not one of the same name beside it.
         if other.choices == [_Choice(choice.index, _Delta("."))]:
             self._mould = (before, len(before), after, -len(after), choice.index)
+            self._run = Run(before, after)
 
     def _take(self, chunk: _Chunk, events: list[Event]) -> None:
         if chunk.error:
