@@ -63,7 +63,8 @@ def answer(*parts: Any, finish: Finish | None = None, **fields: Any) -> tuple[di
 def test_finish_reasons(reason: Any, word: str) -> None:
     told, _ = answer(Text("x"), finish=Finish(reason, reason, "why" if reason == "refusal" else None))
     assert told["finishReason"] == word
-    assert told.get("finishMessage") == ("why" if reason == "refusal" else None)
+    messages = {"refusal": "why", "pause": "The answer was paused before its end: pause"}
+    assert told.get("finishMessage") == messages.get(reason)
 
 
 def test_a_refusal_in_words_is_text() -> None:
