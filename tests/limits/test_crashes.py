@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dragoman.limits import NANOS, Grant, LocalMeter, Rule, SharedTable
-from dragoman.limits.layout import COLUMNS, HEADER, REQUESTS, RING, SECONDS, TAG, TOKENS
+from dragoman.limits.layout import COLUMNS, EMPTY, HEADER, LEFT, REQUESTS, RING, SECONDS, TAG, TOKENS
 from limits.rules import WALL, ask, granted, key, refused
 
 MIDNIGHT = 1_795_046_400.0
@@ -100,6 +100,9 @@ def test_death_between_any_two_stores(tmp_path: Path, act: Callable[[LocalMeter]
         except Died:
             pass
         stores += 1
+        for slot in _owned(keeper):
+            for total, seconds in _minutes(keeper, slot):
+                assert keeper.words[slot + total] >= sum(seconds)
         keeper.forget_worker(1)
         _is_whole(keeper)
         _is_not_over(other, before, act)
@@ -109,15 +112,21 @@ def test_death_between_any_two_stores(tmp_path: Path, act: Callable[[LocalMeter]
 
 def _is_whole(table: SharedTable) -> None:
     words = table.words
-    for number in range(table.slots):
-        slot = HEADER + number * table.size
-        if words[slot + TAG] in (0, 1):
-            continue
+    for slot in _owned(table):
         assert not any(words[slot + COLUMNS : slot + COLUMNS + 4])
-        for total, ring in ((REQUESTS, slot + RING), (TOKENS, slot + RING + SECONDS)):
-            seconds = words[ring : ring + SECONDS].tolist()
+        for total, seconds in _minutes(table, slot):
             assert min(seconds) >= 0
             assert words[slot + total] == sum(seconds)
+
+
+def _owned(table: SharedTable) -> list[int]:
+    slots = [HEADER + number * table.size for number in range(table.slots)]
+    return [slot for slot in slots if table.words[slot + TAG] not in (EMPTY, LEFT)]
+
+
+def _minutes(table: SharedTable, slot: int) -> list[tuple[int, list[int]]]:
+    rings = ((REQUESTS, slot + RING), (TOKENS, slot + RING + SECONDS))
+    return [(total, table.words[ring : ring + SECONDS].tolist()) for total, ring in rings]
 
 
 def _is_not_over(other: LocalMeter, before: int, act: Callable[[LocalMeter], None]) -> None:

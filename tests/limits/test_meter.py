@@ -38,6 +38,14 @@ def test_tokens_are_reserved_by_estimate_and_settled_by_what_was_used(meter: Loc
     granted(meter, rules, ask(600), 163.0)
 
 
+def test_tokens_of_a_minute_that_is_past_are_not_given_back_twice(meter: LocalMeter) -> None:
+    rules = (key(tokens=100),)
+    late = granted(meter, rules, ask(100), 100.0)
+    granted(meter, rules, ask(100), 164.0)  # in the ring's same place
+    meter.settle(late, 1, None, 164.0, WALL)
+    assert refused(meter, rules, ask(1), 164.0).remaining == 0
+
+
 def test_unknown_usage_keeps_what_was_reserved(meter: LocalMeter) -> None:
     rules = (key(tokens=1000, usd=1),)
     meter.settle(granted(meter, rules, ask(600, 0.75), 100.0), None, None, 101.0, WALL)

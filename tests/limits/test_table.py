@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dragoman.limits import NANOS, LocalMeter, SharedTable, Table
-from dragoman.limits.layout import HEADER, TAG
+from dragoman.limits.layout import HEADER, LEFT, TAG
 from limits.rules import WALL, ask, granted, key, refused
 
 
@@ -50,6 +50,32 @@ def test_an_idle_slot_goes_to_who_needs_one(meter: LocalMeter) -> None:
     meter.settle(running, 1, 0, 400.0, WALL)
     granted(meter, (busy,), ask(), 400.0)
     assert used(meter._table) == 64
+
+
+def test_a_slot_with_a_request_under_way_is_not_idle(meter: LocalMeter) -> None:
+    busy, *rules = keys(128, requests=1)
+    grants = [granted(meter, (rule,), ask(), 100.0) for rule in (busy, *rules[:63])]
+    for grant in grants[1:]:
+        meter.settle(grant, 1, 0, 100.0, WALL)
+    for rule in rules[63:126]:
+        granted(meter, (rule,), ask(), 500.0)
+    assert refused(meter, (rules[126],), ask(), 500.0).kind == "full"
+    meter.settle(grants[0], 1, 0, 500.0, WALL)
+    granted(meter, (rules[126],), ask(), 500.0)
+
+
+def test_who_died_while_claiming_a_slot_hides_nobody(meter: LocalMeter) -> None:
+    rules = keys(64, requests=1)
+    for rule in rules:
+        granted(meter, (rule,), ask(), 100.0)
+    table = meter._table
+    for number in range(64):
+        slot = HEADER + number * table.size
+        tag = table.words[slot + TAG]
+        table.words[slot + TAG] = LEFT
+        anew = LocalMeter(table)
+        assert sum(anew._slot(rule, 100) == 0 for rule in rules) == 1
+        table.words[slot + TAG] = tag
 
 
 def test_what_was_spent_stays_longer_and_is_asked_for_again(meter: LocalMeter) -> None:
