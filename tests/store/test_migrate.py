@@ -16,11 +16,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-import dragoman.store.key_schema  # noqa: F401 - its tables are to be compared
 from dragoman.store import Location, StoreRefused, location_of
 from dragoman.store.engine import engine_of
 from dragoman.store.migrate import NEWEST, migrate, revision_of
-from dragoman.store.schema import metadata
+from dragoman.store.tables import metadata
 from postgres import PASSWORD, PostgresServer
 from store.conftest import Ask
 

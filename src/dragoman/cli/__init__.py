@@ -18,6 +18,8 @@ VERBS = {
     "ask": ("ask", "Ask a model; the answer's text streams to stdout."),
     "init": ("init", "Write a commented dragoman.yaml."),
     "config": ("config", "Check, show and explain the configuration."),
+    "keys": ("keys", "Make, list, change and revoke callers' keys."),
+    "db": ("db", "Migrate, back up and verify the database."),
     "models": ("models", "List and show the models there are; pull the built-in one."),
     "providers": ("providers", "List the providers there are; test whether they answer."),
     "try": ("try_", "Take one request through the pipeline and see what becomes of it."),

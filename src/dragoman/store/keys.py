@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"key_[0-9a-f]{12}[0-9a-f]{12}", re.ASCII)
 _MOST_LISTED = 1000
+GRACE_SECONDS = 24 * 3600
 LONGEST_GRACE_SECONDS = 90 * 24 * 3600
 
 
@@ -122,7 +123,7 @@ class Keys:
                 _do.put_audit(connection, now, actor, "key.change", id, detail)
         return new
 
-    def rotate(self, id: str, actor: str, grace: int = 0) -> NewSecret:
+    def rotate(self, id: str, actor: str, grace: int = GRACE_SECONDS) -> NewSecret:
         """A new secret for the key. The one until now opens for `grace` seconds more; one before that, no longer. Raises
         NoSuchKey, KeyEnded, InvalidKey."""
         if not 0 <= grace <= LONGEST_GRACE_SECONDS:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from dragoman.store.schema import metadata
+from dragoman.store.tables import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()
