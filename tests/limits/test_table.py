@@ -139,6 +139,32 @@ def test_a_dead_worker_gives_back_what_it_had_under_way(tmp_path: Path) -> None:
         keeper.forget_worker(2)
 
 
+def test_one_worker_is_not_locked_and_its_counts_outlive_it(tmp_path: Path) -> None:
+    keeper = SharedTable.create(tmp_path / "limits", workers=1)
+    rules = (key(3, 300, 1, usd=1),)
+    first = SharedTable.open(tmp_path / "limits", worker=0)
+    assert first.lock is None
+    meter = LocalMeter(first)
+    meter.settle(granted(meter, rules, ask(100, 0.5), 100.0), 100, NANOS // 2, 100.0, WALL)
+    granted(meter, rules, ask(100, 0.5), 100.0)
+    first.close()
+    keeper.forget_worker(0)
+    after = LocalMeter(SharedTable.open(tmp_path / "limits", worker=0))
+    granted(after, rules, ask(100, 0.5), 130.0)
+    assert refused(after, rules, ask(100, 0), 130.0).retry_after == 31.0
+
+
+def test_a_claim_that_takes_a_slot_from_the_next_rule_does_not_count_for_it(meter: LocalMeter) -> None:
+    """A request's second rule is idle, and its first needs just that slot."""
+    rules = keys(65, requests=1)
+    for rule in rules[:64]:
+        meter.settle(granted(meter, (rule,), ask(), 100.0), 1, 0, 100.0, WALL)
+    for rule in rules[1:64]:
+        meter.settle(granted(meter, (rule,), ask(), 200.0), 1, 0, 200.0, WALL)
+    no = refused(meter, (rules[64], rules[0]), ask(), 200.0)
+    assert (no.kind, no.rule) == ("full", rules[0])
+
+
 def test_the_file(tmp_path: Path) -> None:
     path = tmp_path / "limits"
     SharedTable.create(path, workers=2).close()

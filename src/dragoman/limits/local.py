@@ -9,7 +9,7 @@ from __future__ import annotations
 from fcntl import LOCK_EX, LOCK_UN, flock
 
 from dragoman.limits import money, refusal
-from dragoman.limits.layout import COLUMNS, CURRENT, GENERATION, REQUESTS, RING, SECOND, SECONDS, TOKENS
+from dragoman.limits.layout import COLUMNS, CURRENT, GENERATION, REQUESTS, RING, SECOND, SECONDS, TOKENS, Words
 from dragoman.limits.meter import Grant, Place
 from dragoman.limits.minute import SPAN, advance, counted, seconds_until_empty
 from dragoman.limits.table import Table
@@ -20,10 +20,16 @@ _MASK = SECONDS - 1
 _TOKENS_RING = RING + SECONDS
 # A vendor's figure beyond this is no figure; sums of them stay within a word.
 _MOST = 2**50
+_ENDLESS = 2**62  # nanodollars: what a word can hold
 
 
 def _sane(figure: int) -> int:
     return min(max(figure, 0), _MOST)
+
+
+def _level(words: Words, total: int, found: tuple[int, int, int], now: float) -> Level:
+    left, limit, slot = found
+    return Level(limit, left if left > 0 else 0, 0.0 if left == limit else seconds_until_empty(words, slot, total, now))
 
 
 class LocalMeter:
@@ -169,18 +175,31 @@ class LocalMeter:
 
     def standing(self, rules: tuple[Rule, ...], now: float) -> Standing:
         """Looks without the lock: others may be counting meanwhile, and a header may be a moment old."""
-        requests = tokens = None
+        words = self._words
         second = int(now)
+        # What is left, of how much, and where it is counted.
+        requests: tuple[int, int, int] | None = None
+        tokens: tuple[int, int, int] | None = None
         for rule in rules:
             limits = rule.limits
             if limits is None:
                 continue
             slot = self._slot(rule, second)
-            if limits.requests_per_minute is not None:
-                requests = self._level(requests, limits.requests_per_minute, slot, REQUESTS, second, now)
-            if limits.tokens_per_minute is not None:
-                tokens = self._level(tokens, limits.tokens_per_minute, slot, TOKENS, second, now)
-        return Standing(requests, tokens)
+            fresh = slot and words[slot + SECOND] == second
+            limit = limits.requests_per_minute
+            if limit is not None:
+                left = limit - (words[slot + REQUESTS] if fresh else counted(words, slot, REQUESTS, second))
+                if requests is None or left < requests[0]:
+                    requests = (left, limit, slot)
+            limit = limits.tokens_per_minute
+            if limit is not None:
+                left = limit - (words[slot + TOKENS] if fresh else counted(words, slot, TOKENS, second))
+                if tokens is None or left < tokens[0]:
+                    tokens = (left, limit, slot)
+        return Standing(
+            None if requests is None else _level(words, REQUESTS, requests, now),
+            None if tokens is None else _level(words, TOKENS, tokens, now),
+        )
 
     def unprimed(self, rules: tuple[Rule, ...], wall: float) -> list[tuple[Rule, Window]]:
         """Looks without the lock, too."""
@@ -207,7 +226,7 @@ class LocalMeter:
             if slot is not None:
                 if self._words[slot + SECOND] < second:
                     advance(self._words, slot, second)
-                money.prime(self._words, slot, window.code, min(max(spent, 0), 2**62))
+                money.prime(self._words, slot, window.code, min(max(spent, 0), _ENDLESS))
         finally:
             self._table.release()
 
@@ -230,13 +249,15 @@ class LocalMeter:
             slot = was[1] if was is not None and was[1] else self._table.find(rule.id, second, claim=True)
             if slot is None:
                 return None
+            if self._words[GENERATION] != self._generation:  # it was given a slot that another rule's place may lead to
+                self._look_again()
             place = (
                 rule,
                 slot,
                 limits.requests_per_minute if limits else None,
                 limits.tokens_per_minute if limits else None,
                 limits.concurrent_requests if limits else None,
-                budget.nanos if budget else None,
+                min(budget.nanos, _ENDLESS) if budget else None,
                 budget.window if budget else "total",
             )
         self._places[rule.id] = place
@@ -266,12 +287,3 @@ class LocalMeter:
         if words[slot + SECOND] - second <= SPAN:
             words[slot + ring + (second & _MASK)] -= less
             words[slot + total] -= less
-
-    def _level(self, least: Level | None, limit: int, slot: int, total: int, second: int, now: float) -> Level:
-        words = self._words
-        count = 0
-        if slot:
-            count = words[slot + total] if words[slot + SECOND] == second else counted(words, slot, total, second)
-        if least is not None and least.remaining <= limit - count:
-            return least
-        return Level(limit, max(0, limit - count), seconds_until_empty(words, slot, total, now) if count else 0.0)

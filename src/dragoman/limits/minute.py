@@ -53,7 +53,9 @@ def mend(words: Words, slot: int) -> None:
 
 
 def counted(words: Words, slot: int, total: int, second: int) -> int:
-    """What counts in this second, changing nothing."""
+    """What counts in this second, changing nothing; nothing where there is no slot."""
+    if not slot:
+        return 0
     last = words[slot + SECOND]
     count = words[slot + total]
     if second <= last or not count:

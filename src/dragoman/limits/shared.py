@@ -1,7 +1,8 @@
 """The table in a file that several processes of one machine map into their memory.
 
 The kernel's lock on the file (flock) is let go when its holder dies, however it dies. It belongs to the open file: a process must
-open the table itself and not inherit it by fork.
+open the table itself and not inherit it by fork. With one worker nothing is locked, for nobody else changes the table while it
+lives; what it counted outlives it all the same.
 """
 
 from __future__ import annotations
@@ -57,13 +58,15 @@ class SharedTable(Table):
 
     @property
     def lock(self) -> int | None:
-        return self._file
+        return self._file if self.workers > 1 else None
 
     def acquire(self) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        if self.workers > 1:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def release(self) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_UN)
+        if self.workers > 1:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
         super().close()

@@ -56,7 +56,7 @@ class Table:
 
     @property
     def lock(self) -> int | None:
-        """The file that is locked by `flock`, if others can see the table."""
+        """The file that is locked by `flock`, if others change the table too."""
         return None
 
     def acquire(self) -> None:
