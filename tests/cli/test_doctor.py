@@ -44,7 +44,8 @@ def test_all_is_well(configured: Path, run: Run) -> None:
     found = examine(run)
     assert found["ok"] is True
     assert {finding["check"] for finding in found["checks"]} == {
-        "python", "configuration", "data", "port", "root key", "engine", "model file", "key of google", "key of openai",
+        "python", "configuration", "data", "database", "port", "root key", "engine", "model file",
+        "key of google", "key of openai",
         "reach google", "reach openai", "clock", "open files",
     }  # fmt: skip
     assert of(found, "reach openai")[1].endswith("lists 2 models")
@@ -130,6 +131,21 @@ def test_the_root_key(shell: Path) -> None:
     assert (
         f"Remove {near.data / 'root-key.sha256'}: the next start makes a new one" in checks.root_key(near, {}).message
     )
+
+
+def test_the_database(shell: Path, run: Run, postgres_url: str) -> None:
+    local = settings_of("{}")
+    assert checks.database(local).message.endswith("dragoman.db, made at the first start")
+    server = settings_of(f"database: {postgres_url}")
+    assert "next start" in checks.database(server).message
+    run("db", "migrate")
+    assert checks.database(server).message.endswith(", up to date")
+    assert "pg-secret" not in checks.database(server).message
+    gone = checks.database(settings_of("database: postgresql://u:p@127.0.0.1:9/none"))
+    assert gone.status == "fail" and "Connection refused" in gone.message and "Check the address" in gone.mend
+    local.data.mkdir(exist_ok=True)
+    (local.data / "dragoman.db").write_bytes(b"something else, and quite long enough " * 40)
+    assert checks.database(local).status == "fail"
 
 
 @pytest.mark.parametrize("data", ["/proc", "/proc/x", "/sys/x/y"])

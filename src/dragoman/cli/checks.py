@@ -25,6 +25,8 @@ from dragoman.config.reading import spell
 from dragoman.local.pull import CATALOGUE, is_pulled, model_path
 from dragoman.server.bind import EXAMPLE_KEYS, BindError, check_exposure, is_loopback, listen
 from dragoman.server.root_key import VARIABLE, given_key, key_file
+from dragoman.store import StoreRefused, location_of
+from dragoman.store.migrate import NEWEST, revision_of
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -94,6 +96,26 @@ def _is_of_the_kernel(path: Path) -> bool:
     return any(path.absolute().is_relative_to(place) for place in ("/proc", "/sys"))
 
 
+def database(settings: Settings) -> Finding:
+    try:
+        location = location_of(settings.database, settings.data)
+        if not location.server and not location.path.exists():
+            return Finding("database", "ok", f"{location.shown}, made at the first start")
+        revision = revision_of(location)
+    except StoreRefused as error:
+        what, _, mend = str(error).partition(". ")
+        return Finding("database", "fail", what, mend)
+    except Exception as error:  # drivers' errors have no common class
+        what, _, mend = str(location.refused(error)).partition(". ")
+        return Finding("database", "fail", what.rstrip("."), mend or "Look it over: dragoman db verify")
+    if revision is not None and revision > NEWEST:
+        return Finding(
+            "database", "fail", f"{location.shown} was changed by a later version of Dragoman", "Run that one."
+        )
+    state = "up to date" if revision == NEWEST else "brought to this version's shape at the next start"
+    return Finding("database", "ok", f"{location.shown}, {state}")
+
+
 def port(settings: Settings) -> Finding:
     server = settings.server
     if server.port == 0:
@@ -150,6 +172,8 @@ def root_key(settings: Settings, environment: Mapping[str, str]) -> Finding:
                 'Set it to a long random secret, e.g. "$(openssl rand -hex 32)".',
             )
         return Finding("root key", "ok", f"from ${VARIABLE}")
+    if settings.database != "sqlite":
+        return Finding("root key", "ok", "its digest is in the database; made at the first start and shown once")
     if (file := key_file(settings.data)).is_file():
         kept = f"made at an earlier start; only its digest is kept. Lost? Remove {file}: the next start makes a new one"
         return Finding("root key", "ok", kept)

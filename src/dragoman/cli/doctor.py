@@ -31,9 +31,9 @@ def command(offline: bool, config: Path | None, data: Path | None, as_json: bool
     dragoman doctor
     dragoman doctor --offline --json
 
-    Looked at are Python, the configuration, the data directory, the port, the root key, the built-in model's engine and
-    file, the providers' keys and whether they answer, the clock, and the limit on open files. Exit status 1 when something
-    fails; warnings do not count.
+    Looked at are Python, the configuration, the data directory, the database, the port, the root key, the built-in model's
+    engine and file, the providers' keys and whether they answer, the clock, and the limit on open files. Exit status 1 when
+    something fails; warnings do not count.
     """
     findings = _examine(config, data, offline)
     failed = sum(finding.status == "fail" for finding in findings)
@@ -67,6 +67,7 @@ def _examine(config: Path | None, data: Path | None, offline: bool) -> list[Find
     found += checks.configuration(loaded)
     found += [
         checks.data_directory(settings),
+        checks.database(settings),
         checks.port(settings),
         checks.root_key(settings, os.environ),
         checks.engine(settings),

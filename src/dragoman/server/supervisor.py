@@ -88,6 +88,7 @@ class Supervisor:
         self._watched = Watched(loaded.path)
         self._location: Location | None = None
         self._keyring: Keyring | None = None
+        self._agreed: bytes | None = None
         self._keyring_thread = ThreadPoolExecutor(1, thread_name_prefix="keys")
         self._held: dict[str, HeldKey] = {}
         self._keys_number: int | None = None
@@ -128,8 +129,8 @@ class Supervisor:
             self._location = location_of(settings.database, data)
             migrate(self._location)
             self._keyring = Keyring(self._location)
-            agreed = self._keyring.root_key() if self._location.server else None
-            self.key = root_key(data, self._environment, agreed)
+            self._agreed = self._keyring.root_key() if self._location.server else None
+            self.key = root_key(data, self._environment, self._agreed)
             self._take(self._keyring.read())
         except StoreRefused as error:
             self._listener.close()
@@ -159,6 +160,8 @@ class Supervisor:
         """Puts a root key made at this start, or that of the data directory, in the shared database, as a digest; whether it is
         in force. Another machine may have been quicker: its key counts here too from now on. Raises StoreRefused."""
         assert self.key is not None and self._location is not None
+        if self.key.digest == self._agreed:
+            return True
         keys = Keys(self._location)
         loop = asyncio.get_running_loop()
         try:

@@ -18,6 +18,7 @@ _LONGEST_PATTERN = 200
 _MOST_PATTERNS = 200
 _MOST_PAIRS, _LONGEST_LABEL, _LONGEST_VALUE = 32, 64, 512
 _MOST_USD = 10**9
+_END_OF_CALENDAR = 253_402_300_800  # in UTC, after which a time cannot be shown
 # The least that each limit can be is 1; the most is what the file takes, too.
 _MOST = {"requests_per_minute": 10**9, "tokens_per_minute": 10**12, "concurrent_requests": 10**6}
 # What log lines call the keys that are the gateway's own.
@@ -198,7 +199,10 @@ def _moment(value: Any) -> int | None:
         if not isinstance(value, str):
             raise ValueError
         at = datetime.fromisoformat(value)
-        return int((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp())
+        seconds = int((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp())
+        if not 0 <= seconds < _END_OF_CALENDAR:
+            raise ValueError
+        return seconds
     except (ValueError, OverflowError):
         raise InvalidKey(
             "expires_at", "is not a date and time. Write one such as 2027-01-31T00:00:00Z; without a zone it is UTC."

@@ -8,6 +8,8 @@ import sqlite3
 from contextlib import suppress
 from typing import Any
 
+from msgspec import MsgspecError
+
 from dragoman.store.key_rows import Changes, HeldKey, read_budget, read_limits, read_models
 from dragoman.store.location import Location, StoreRefused
 
@@ -57,7 +59,7 @@ class Keyring:
         whole = since is None or number < since
         rows = connection.execute(_CHANGED + _MARK[self._location.dialect], (-1 if whole else since,)).fetchall()
         # A row may be newer than `number`; it is read again then, and is the same.
-        return Changes(number, whole, [_held(row) for row in rows if not (whole and row[-1] is not None)])
+        return Changes(number, whole, [_held(row) for row in rows if not (whole and row[-1] is not None)])  # deleted
 
     def _opened(self) -> Any:
         if self._connection is None:
@@ -76,13 +78,16 @@ class Keyring:
 
 def _held(row: Any) -> HeldKey:
     id, name, digest, models, limits, budget, expires, revoked, previous, previous_until, _ = row
+    try:
+        rules = read_models(models), read_limits(limits), read_budget(budget)
+    except MsgspecError:
+        # Nobody is let in by rules that cannot be read; and one such key must not hold up the news of all others.
+        rules, digest = ((), None, None), None
     return HeldKey(
-        id=id,
-        name=name,
-        digest="" if digest is None else digest.hex(),
-        models=read_models(models),
-        limits=read_limits(limits),
-        budget=read_budget(budget),
+        id,
+        name,
+        "" if digest is None else digest.hex(),
+        *rules,
         expires=expires,
         revoked=revoked,
         previous=None if previous is None else previous.hex(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -57,6 +58,7 @@ class Keys:
     def __init__(self, location: Location) -> None:
         self._location = location
         self._engines: dict[bool, Engine] = {}
+        self._opening = threading.Lock()
 
     def create(self, fields: Mapping[str, Any], actor: str) -> NewSecret:
         """`fields`: name, and models, limits, budget, metadata, expires_at as the admin API has them. Raises InvalidKey."""
@@ -207,9 +209,10 @@ class Keys:
 
         from dragoman.store.engine import engine_of
 
-        engine = self._engines.get(writing)
-        if engine is None:
-            engine = self._engines.setdefault(writing, engine_of(self._location, writing=writing))
+        with self._opening:
+            engine = self._engines.get(writing)
+            if engine is None:
+                engine = self._engines[writing] = engine_of(self._location, writing=writing)
         try:
             with engine.begin() as connection:
                 yield connection

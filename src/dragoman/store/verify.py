@@ -73,11 +73,14 @@ def _shape(location: Location) -> Iterator[Check]:
 def _differences(location: Location) -> list[str]:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
+    from sqlalchemy import create_engine
 
     from dragoman.store.engine import engine_of
     from dragoman.store.tables import metadata
 
-    engine = engine_of(location, writing=False)
+    # A connection of the gateway's would set a backup to the write-ahead log, which is a change.
+    plain = create_engine("sqlite://", creator=lambda: sqlite3.connect(location.path, timeout=5.0))
+    engine = engine_of(location, writing=False) if location.server else plain
     try:
         with engine.connect() as connection:
             return [_worded(found) for found in compare_metadata(MigrationContext.configure(connection), metadata)]
