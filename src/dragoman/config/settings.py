@@ -102,6 +102,19 @@ class Log(Section):
     )
 
 
+class Ledger(Section):
+    """How requests are recorded, and what becomes of the records."""
+
+    journal_limit: Size = Field(
+        default=2**30,
+        description="Disk space for entries that the database does not take at the moment, for each worker.",
+    )
+    when_full: Literal["refuse", "continue"] = Field(
+        default="refuse",
+        description="What becomes of requests once that space is nearly used up: refused with 503, or answered and not recorded.",
+    )
+
+
 class Local(Section):
     """The built-in model's engine."""
 
@@ -306,6 +319,7 @@ class Settings(Section):
         examples=["valkey://host:6379/0"],
     )
     log: Log = Field(default_factory=Log, description="What is logged and how it looks.")
+    ledger: Ledger = Field(default_factory=Ledger, description="How requests are recorded.")
     local: Local = Field(default_factory=Local, description="The built-in model's engine.")
     providers: dict[ProviderName, Provider] = Field(
         default={},

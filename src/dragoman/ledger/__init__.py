@@ -4,10 +4,18 @@ An entry is in a worker's journal before the last byte of its answer leaves, and
 was is the pipeline's to say, and the tables are the store's; here is the way between them.
 """
 
+from pathlib import Path
+
 from dragoman.ledger.entry import FIELDS, Entry
 from dragoman.ledger.journal import Journal, JournalFull
 from dragoman.ledger.ledger import Ledger
 from dragoman.ledger.recovery import catch_up, has_any, remove_unfinished
+
+
+def journal_of(data: Path) -> Path:
+    """Where the journals are, of a data directory."""
+    return data.absolute() / "journal"
+
 
 __all__ = [
     "FIELDS",
@@ -17,5 +25,6 @@ __all__ = [
     "Ledger",
     "catch_up",
     "has_any",
+    "journal_of",
     "remove_unfinished",
 ]

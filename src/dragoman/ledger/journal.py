@@ -28,7 +28,8 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._most = max(2, limit // segment_bytes)
         self._count = 0
-        self._cramped = False
+        # Whether the file being filled is the last that there will be, for now.
+        self.exhausted = False
         # Guards the lists below; held for moments, never while the disk is waited for.
         self._turning = threading.Lock()
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -47,11 +48,6 @@ class Journal:
         """Bytes that are not in the database yet."""
         with self._turning:
             return sum(one.end - one.mark for one in (*self._full, self._filling))
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the file being filled is the last that there will be, for now."""
-        return self._ready is None and (self._cramped or self._count >= self._most)
 
     # The other thread's side.
 
@@ -74,10 +70,11 @@ class Journal:
                 segment.close(remove=True)
                 with self._turning:
                     self._count -= 1
-        if self._ready is None and self._count < self._most:
-            self._cramped = True  # unless there proves to be room
-            self._ready = self._create()
-            self._cramped = False
+        try:
+            if self._ready is None and self._count < self._most:
+                self._ready = self._create()
+        finally:
+            self.exhausted = self._ready is None
 
     def sync(self) -> None:
         with self._turning:
@@ -108,6 +105,7 @@ class Journal:
         with self._turning:
             self._full.append(self._filling)
             self._filling = ready
+            self.exhausted = self._count >= self._most
 
     def _create(self) -> Segment:
         name = f"{os.getpid()}-{os.urandom(6).hex()}{SUFFIX}"

@@ -74,8 +74,9 @@ class Ledger:
         return self._journal.exhausted
 
     @property
-    def waiting_bytes(self) -> int:
-        return self._journal.waiting()
+    def waiting(self) -> int:
+        """Entries that are in the journal and not in the database."""
+        return self.entered - self.moved
 
     def close(self) -> None:
         """What was entered is moved, if the database takes it; else it waits in the journal for the next start. Blocks."""
@@ -111,9 +112,10 @@ class Ledger:
             segment = self._journal.oldest()
             payloads, mark = segment.read(_READ_BYTES)
             if payloads:
-                self._put(*sorted_out(payloads))
+                rows, prices = sorted_out(payloads)
+                self._put(rows, prices)
                 segment.set_mark(mark)
-                self.moved += len(payloads)
+                self.moved += len(rows)
             with suppress(OSError):  # `exhausted` says it
                 self._journal.tidy()
             if not payloads and segment is self._journal.oldest():

@@ -13,15 +13,16 @@ from dragoman.ledger.segment import SUFFIX, unmarked
 _AT_ONCE = 2000
 
 
-def catch_up(directory: Path, put: Put) -> int:
-    """Everything that any journal in `directory` has and the database has not; how many entries were moved or found there.
+def catch_up(directory: Path, put: Put, *, living: bool = True) -> int:
+    """Everything that a journal in `directory` has and the database has not; how many entries were moved or found there. Of
+    `living` processes it is only of use to whoever is about to ask the database: they move it themselves.
 
     Entries are told apart by their request's id, so it does not matter who else moves them at the same time. Raises what `put`
     raises, and nothing is lost then; OSError."""
     moved = 0
     for path in sorted(directory.glob(f"*{SUFFIX}")):
         with suppress(FileNotFoundError):  # its owner is done with it
-            moved += _move(path, put)
+            moved += _move(path, put, living)
     return moved
 
 
@@ -29,9 +30,11 @@ def has_any(directory: Path) -> bool:
     return next(directory.glob(f"*{SUFFIX}"), None) is not None
 
 
-def _move(path: Path, put: Put) -> int:
+def _move(path: Path, put: Put, living: bool) -> int:
     with path.open("rb") as file:
         dead = _lock(file.fileno())
+        if not dead and not living:
+            return 0
         payloads = unmarked(file.read())
         moved = 0
         for start in range(0, len(payloads), _AT_ONCE):

@@ -177,6 +177,15 @@ class Tally:
             self._state.store_failures = total
             self._changed = True
 
+    def ledger(self, *, queue: int, failures: int, lost: int) -> None:
+        """How many entries wait for the database; and since the start of this process, how often it took none, and for how many
+        there was no place."""
+        self._set((names.LEDGER_QUEUE.name,), queue)
+        state = self._state
+        if (failures, lost) != (state.ledger_failures, state.ledger_lost):
+            state.ledger_failures, state.ledger_lost = failures, lost
+            self._changed = True
+
     def flush(self, directory: str | Path) -> bool:
         """Write the counts for the other processes to read, if they changed; False where the disk refused."""
         if self._changed:

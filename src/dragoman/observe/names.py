@@ -188,6 +188,21 @@ STORE_FAILURES = Metric(
     "counter",
     "What could not be written into the database, or read from it; the requests went on without.",
 )
+LEDGER_QUEUE = Metric(
+    "dragoman_ledger_queue_length",
+    "gauge",
+    "Entries of the ledger that are in the journal and not in the database yet.",
+)
+LEDGER_FAILURES = Metric(
+    "dragoman_ledger_write_failures_total",
+    "counter",
+    "Times that the database took no entries of the ledger; they wait in the journal and are tried again.",
+)
+LEDGER_LOST = Metric(
+    "dragoman_ledger_entries_lost_total",
+    "counter",
+    "Requests without an entry, for there was no place for it even in the journal.",
+)
 
 ALL: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
 BY_NAME = {metric.name: metric for metric in ALL}

@@ -70,6 +70,8 @@ class State(Struct):
     gauges: dict[tuple[str, ...], float] = {}
     lines_dropped: int = 0
     store_failures: int = 0
+    ledger_failures: int = 0
+    ledger_lost: int = 0
     absorbed: list[str] = []
 
     def add(self, other: "State", *, gauges: bool) -> None:
@@ -83,6 +85,8 @@ class State(Struct):
             self.losses[key] = self.losses.get(key, 0) + count
         self.lines_dropped += other.lines_dropped
         self.store_failures += other.store_failures
+        self.ledger_failures += other.ledger_failures
+        self.ledger_lost += other.ledger_lost
         if gauges:
             for gauge, value in other.gauges.items():
                 self.gauges[gauge] = _join(gauge[0], self.gauges.get(gauge), value)

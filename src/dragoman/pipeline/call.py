@@ -37,9 +37,13 @@ class Call:
         "passed",
         "peek",
         "protocol",
+        "recorded",
+        "relayed",
         "request",
         "resolved",
         "route",
+        "said",
+        "sample",
         "signatures",
         "snapshot",
         "started",
@@ -82,6 +86,12 @@ class Call:
         self.first_byte: float | None = None
         self.upstream = 0.0
         self.client_closed = False
+        # For guessing what was used where no vendor tells: how many bytes were streamed to the caller, the longest piece of them,
+        # and the characters of an answer that came whole.
+        self.relayed = 0
+        self.sample = b""
+        self.said = 0
+        self.recorded = False
 
     def client_left(self) -> None:
         self.client_closed = True

@@ -10,6 +10,7 @@ from dragoman.pipeline.attempt import Unfit, attempt, prepare, read, upstream_er
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.record import record
 from dragoman.pipeline.relay import relay
 from dragoman.pipeline.step import Step
 from dragoman.protocols.base import Outgoing
@@ -23,7 +24,7 @@ async def count_tokens(call: Call, caller: Caller, gateway: Gateway, step: Step)
     """Answers with the true count. Raises Unfit (501) where the target has no way to count."""
     assert call.protocol is not None and call.route is not None
     if step.same and not step.endpoint.local:
-        await relay(call, caller, step, await attempt(call, gateway, step, prepare(call, step)))
+        await relay(call, caller, gateway, step, await attempt(call, gateway, step, prepare(call, step)))
         return
     read(call)
     request = call.request
@@ -53,7 +54,7 @@ async def count_tokens(call: Call, caller: Caller, gateway: Gateway, step: Step)
             raise UpstreamBroken(f"The built-in model could not count: status {response.status}.")
         return found
 
-    await _answer(call, caller, await count_locally(post, body["messages"], body.get("tools")))
+    await _answer(call, caller, gateway, await count_locally(post, body["messages"], body.get("tools")))
 
 
 async def _count_at_vendor(call: Call, caller: Caller, gateway: Gateway, step: Step, request: Request) -> None:
@@ -65,7 +66,7 @@ async def _count_at_vendor(call: Call, caller: Caller, gateway: Gateway, step: S
         raise upstream_error(error, call, step) from None
     finally:
         response.close()
-    await _answer(call, caller, step.protocol.read_count(body))
+    await _answer(call, caller, gateway, step.protocol.read_count(body))
 
 
 def _asked(call: Call, step: Step, request: Request) -> tuple[Step, Outgoing]:
@@ -86,9 +87,10 @@ def _asked(call: Call, step: Step, request: Request) -> tuple[Step, Outgoing]:
     raise Unfit(DragomanError(told, status=501, code="unsupported"))
 
 
-async def _answer(call: Call, caller: Caller, tokens: int) -> None:
+async def _answer(call: Call, caller: Caller, gateway: Gateway, tokens: int) -> None:
     assert call.protocol is not None
     call.status = 200
+    record(call, gateway)
     await caller.answer(
         200, [(b"content-type", b"application/json"), *call.headers()], call.protocol.write_count(tokens)
     )

@@ -17,6 +17,7 @@ from dragoman.pipeline.closing import CLOSING, shutting_down
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.kept import answer_kept
 from dragoman.pipeline.models import answer_models
+from dragoman.pipeline.record import check_ledger
 from dragoman.pipeline.refuse import refuse
 from dragoman.pipeline.settle import settle
 from dragoman.pipeline.state import State, owner_of
@@ -34,6 +35,7 @@ async def serve(gateway: Gateway, caller: Caller) -> None:
     try:
         admit(call, caller)
         authenticate(call, caller)
+        check_ledger(call, gateway)
         if call.route is not None and call.route.item is not None:
             await answer_kept(call, caller, gateway)
         elif caller.method == "POST":
@@ -45,17 +47,17 @@ async def serve(gateway: Gateway, caller: Caller) -> None:
         else:
             await answer_models(call, caller, gateway)
     except DragomanError as error:
-        await refuse(call, caller, error)
+        await refuse(call, caller, gateway, error)
     except asyncio.CancelledError as cancelled:
         # The upstream's connection was closed by the cancelling.
         if cancelled.args == CLOSING:
-            await refuse(call, caller, shutting_down())
+            await refuse(call, caller, gateway, shutting_down())
         else:
             call.client_left()
     except Exception as error:
         _log.exception("a request failed for a reason of our own", request_id=call.id)
         told = f"The gateway itself failed ({type(error).__name__}); its log says more of {call.id}."
-        await refuse(call, caller, DragomanError(told, code="internal_error"))
+        await refuse(call, caller, gateway, DragomanError(told, code="internal_error"))
     finally:
         gateway.tally.down()
         settle(call, caller, gateway)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from dragoman.carry import Signatures
 from dragoman.ir import Overloaded
+from dragoman.ledger import Ledger
 from dragoman.local.gate import Busy, Gate
 from dragoman.observe.logs import Logs
 from dragoman.observe.metrics import Tally
@@ -33,7 +34,8 @@ class Engine(Protocol):
 
 
 class Gateway:
-    """`store` is where what must outlive an exchange is kept; without one, it is kept in memory."""
+    """`store` is where what must outlive an exchange is kept; without one, it is kept in memory. Without a `ledger`, no entries
+    are made."""
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class Gateway:
         engine: Engine,
         workers: int = 1,
         store: Store | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.tally = tally
@@ -55,6 +58,7 @@ class Gateway:
         self.closing = False  # what is still open is being ended
         self.lists = Lists()
         self.store = store
+        self.ledger = ledger
         self.signatures = Signatures(store)
         # The bound is on the whole machine's one model, so each worker has its share of it. Like the model's own size it is
         # settled at the start: a second gate beside the first one's requests would let in twice as many.

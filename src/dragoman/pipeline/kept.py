@@ -14,6 +14,7 @@ from dragoman.ir import BadRequest, Loss, NotFound, UpstreamBroken, UpstreamCred
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.record import record
 from dragoman.pipeline.state import UNFINISHED, fetch, input_of, is_native, item_ids, owner_of, status_of, unavailable
 from dragoman.protocols.known import PROTOCOLS
 from dragoman.store import StoredResponse, StoreUnavailable
@@ -64,6 +65,7 @@ async def answer_kept(call: Call, caller: Caller, gateway: Gateway) -> None:
             if unfinished:
                 body = await _of_vendor(call, gateway, found, cancel=operation == "cancel_response")
     call.status = 200
+    record(call, gateway)
     await caller.answer(200, [(b"content-type", b"application/json"), *call.headers()], body)
 
 

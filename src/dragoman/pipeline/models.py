@@ -12,6 +12,7 @@ from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.choose import unknown_model
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.key import Key
+from dragoman.pipeline.record import record
 from dragoman.pipeline.snapshot import Snapshot
 from dragoman.protocols.base import ModelCard
 from dragoman.providers.endpoint import Endpoint
@@ -49,6 +50,7 @@ async def answer_models(call: Call, caller: Caller, gateway: Gateway) -> None:
     else:
         body = call.protocol.write_model(await _one(call, gateway))
     call.status = 200
+    record(call, gateway)
     await caller.answer(200, [(b"content-type", b"application/json"), *call.headers()], body)
 
 

@@ -6,12 +6,14 @@ from dragoman.ir import DragomanError, UpstreamError, UpstreamRefused
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.conceal import conceal
+from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.record import record
 from dragoman.protocols.known import PROTOCOLS
 
 _FALLBACK = PROTOCOLS["openai-chat"]
 
 
-async def refuse(call: Call, caller: Caller, error: DragomanError) -> None:
+async def refuse(call: Call, caller: Caller, gateway: Gateway, error: DragomanError) -> None:
     """Answers with `error`, unless an answer has begun already."""
     if isinstance(error, UpstreamError):
         conceal(error, call.snapshot.redactor)
@@ -24,4 +26,5 @@ async def refuse(call: Call, caller: Caller, error: DragomanError) -> None:
     if isinstance(error, UpstreamRefused) and error.raw is not None:
         body = error.raw
     call.status = status
+    record(call, gateway)
     await caller.answer(status, [*headers, *call.headers()], body)

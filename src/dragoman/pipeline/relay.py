@@ -22,6 +22,9 @@ from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.carrying import unpack, unpack_events
 from dragoman.pipeline.closing import CLOSING, shutting_down
 from dragoman.pipeline.conceal import conceal
+from dragoman.pipeline.estimate import characters
+from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.record import record
 from dragoman.pipeline.step import Step
 from dragoman.pipeline.substance import check_answer, check_first_events
 from dragoman.protocols.base import Headers, Stamp, StreamWriter
@@ -34,15 +37,15 @@ _JSON = b"application/json"
 _EVENTS = b"text/event-stream"
 
 
-async def relay(call: Call, caller: Caller, step: Step, response: IncomingResponse) -> None:
+async def relay(call: Call, caller: Caller, gateway: Gateway, step: Step, response: IncomingResponse) -> None:
     """Gives the whole answer to the caller. Raises UpstreamError, after which `caller.started` says whether any of it left."""
     try:
         if not call.stream:
-            await _relay_whole(call, caller, step, response)
+            await _relay_whole(call, caller, gateway, step, response)
         elif step.same:
-            await _relay_stream_untouched(call, caller, step, response)
+            await _relay_stream_untouched(call, caller, gateway, step, response)
         else:
-            await _relay_stream_translated(call, caller, step, response)
+            await _relay_stream_translated(call, caller, gateway, step, response)
     finally:
         response.close()
 
@@ -71,10 +74,11 @@ async def _whole(call: Call, step: Step, response: IncomingResponse) -> bytes:
         call.upstream += perf_counter() - began
 
 
-async def _relay_whole(call: Call, caller: Caller, step: Step, response: IncomingResponse) -> None:
+async def _relay_whole(call: Call, caller: Caller, gateway: Gateway, step: Step, response: IncomingResponse) -> None:
     body = await _whole(call, step, response)
     if (kind := content_type(response)) != _JSON:
         _expect(kind, (_JSON,), step)
+    neutral = None
     if step.same:
         call.usage = step.protocol.read_usage(body)
         answer = body
@@ -92,12 +96,17 @@ async def _relay_whole(call: Call, caller: Caller, step: Step, response: Incomin
         await call.state.keep(call, answer)
     if wants_output_text(call, caller):
         answer = _with_output_text(answer, step.protocol.read_response(body))
+    if call.usage is None and call.route is not None and call.route.operation == "generate":
+        call.said = characters(neutral if neutral is not None else step.protocol.read_response(body))
     call.status = 200
     call.first_byte = perf_counter()
+    record(call, gateway)
     await caller.answer(200, [(b"content-type", _JSON), *call.headers()], answer)
 
 
-async def _relay_stream_untouched(call: Call, caller: Caller, step: Step, response: IncomingResponse) -> None:
+async def _relay_stream_untouched(
+    call: Call, caller: Caller, gateway: Gateway, step: Step, response: IncomingResponse
+) -> None:
     assert call.peek is not None and call.route is not None
     await _check_stream(call, step, response)
     tap = step.protocol.tap(call.peek, call.route)
@@ -113,8 +122,12 @@ async def _relay_stream_untouched(call: Call, caller: Caller, step: Step, respon
                 if not caller.started:
                     raise tap.failed
                 out = call.snapshot.redactor(out)
+                _note(call, tap.failed)
             # A JSON array that is no answer is only known by what is in it.
             held = out if call.route.array and not tap.started else b""
+            if tap.ended or tap.failed is not None:
+                call.usage = tap.usage
+                _record_stream(call, gateway)
             if out and not held:
                 await _pass_on(call, caller, content_type(response), out)
         out = b"" if held else tap.end()
@@ -129,18 +142,19 @@ async def _relay_stream_untouched(call: Call, caller: Caller, step: Step, respon
     except DragomanError as error:
         if not caller.started:
             raise
-        conceal(error, call.snapshot.redactor)
-        call.error = error.code
+        _note(call, error)
+        call.usage = tap.usage
+        record(call, gateway)
         await caller.write(tap.fail(error))
     finally:
         call.usage = tap.usage
-    if tap.failed is not None:
-        conceal(tap.failed, call.snapshot.redactor)
-        call.error = tap.failed.code or "upstream_error"
+    record(call, gateway)
     await caller.finish()
 
 
-async def _relay_stream_translated(call: Call, caller: Caller, step: Step, response: IncomingResponse) -> None:
+async def _relay_stream_translated(
+    call: Call, caller: Caller, gateway: Gateway, step: Step, response: IncomingResponse
+) -> None:
     await _check_stream(call, step, response)
     reader = step.protocol.stream_reader()
     writer: StreamWriter | None = None
@@ -155,9 +169,9 @@ async def _relay_stream_translated(call: Call, caller: Caller, step: Step, respo
                 continue
             failed = _watch(call, events)
             if failed is not None:
-                conceal(failed, call.snapshot.redactor)
-            if failed is not None and not caller.started:
-                raise failed
+                if not caller.started:
+                    raise failed
+                _note(call, failed)
             if not says_something:
                 says_something = check_first_events(events, step.target.provider)
             if call.inward is not None:
@@ -166,7 +180,8 @@ async def _relay_stream_translated(call: Call, caller: Caller, step: Step, respo
                 writer = _writer(call, events, step)
             out = writer.write(events)
             if failed is not None:
-                call.error = failed.code or "upstream_error"
+                _keep_losses(call, writer)
+                record(call, gateway)
             if out:
                 await _pass_on(call, caller, writer.content_type, out)
             if failed is not None:
@@ -177,18 +192,22 @@ async def _relay_stream_translated(call: Call, caller: Caller, step: Step, respo
         out = writer.end()
         if call.state is not None:
             await call.state.keep_streamed(call, writer)
+        _keep_losses(call, writer)
+        _record_stream(call, gateway)
         if out:
             await _pass_on(call, caller, writer.content_type, out)
     except DragomanError as error:
         if not caller.started or writer is None:
             raise
-        conceal(error, call.snapshot.redactor)
-        call.error = error.code
+        _note(call, error)
+        call.usage = reader.usage or call.usage
+        _keep_losses(call, writer)
+        record(call, gateway)
         await caller.write(writer.fail(error))
     finally:
         call.usage = call.usage if ended else reader.usage or call.usage
-        if writer is not None and writer.losses.found:
-            call.keep_once(writer.losses)
+        if writer is not None:
+            _keep_losses(call, writer)
     await caller.finish()
 
 
@@ -221,7 +240,30 @@ async def _pass_on(call: Call, caller: Caller, kind: bytes, out: bytes) -> None:
             *call.headers(),
         ]
         await caller.start(200, headers)
+    call.relayed += len(out)
+    if len(out) > len(call.sample):
+        call.sample = out
     await caller.write(out)
+
+
+def _keep_losses(call: Call, writer: StreamWriter) -> None:
+    if writer.losses.found:
+        call.keep_once(writer.losses)
+        writer.losses.found.clear()
+
+
+def _record_stream(call: Call, gateway: Gateway) -> None:
+    """Before the end of the stream is passed on, which may be all of it."""
+    if call.first_byte is None:
+        call.status = 200
+        call.first_byte = perf_counter()
+    record(call, gateway)
+
+
+def _note(call: Call, error: DragomanError) -> None:
+    """The answer ends with an error of which the caller has begun to read the answer."""
+    conceal(error, call.snapshot.redactor)
+    call.error = error.code or "upstream_error"
 
 
 def stamp(call: Call, model: str) -> Stamp:

@@ -8,9 +8,11 @@ from dragoman.observe.logs import RequestEntry
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.record import record
 
 
 def settle(call: Call, caller: Caller, gateway: Gateway) -> None:
+    record(call, gateway)
     duration = perf_counter() - call.started
     first_byte = None if call.first_byte is None else call.first_byte - call.started
     protocol = call.protocol.name if call.protocol is not None else ""

@@ -51,4 +51,4 @@ async def _ask(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None
         if len(call.body) > SHORT:
             check_room(call, step)
         step, outgoing = await fit(call, gateway, step)
-        await relay(call, caller, step, await attempt(call, gateway, step, outgoing))
+        await relay(call, caller, gateway, step, await attempt(call, gateway, step, outgoing))

@@ -116,12 +116,14 @@ class StreamWriter(Interface):
 
 class Tap(Interface):
     """Watches a same-protocol stream go by. `usage` holds the last counts seen; `finished` whether the answer was whole;
-    `failed` the error the vendor reported inside the stream, if it did; `started` whether any output was seen."""
+    `failed` the error the vendor reported inside the stream, if it did; `started` whether any output was seen; `ended` whether
+    the event went by after which no caller waits for more. Of a stream that has none only its end tells."""
 
     usage: Usage | None
     finished: bool
     failed: DragomanError | None
     started: bool
+    ended: bool
 
     def feed(self, data: bytes) -> bytes:
         """What goes on to the caller now: whole events only, their bytes as they came."""

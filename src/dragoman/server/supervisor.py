@@ -21,6 +21,7 @@ from typing import Any
 import structlog
 
 from dragoman.config import ConfigError, Loaded, Settings
+from dragoman.ledger import catch_up, has_any, journal_of, remove_unfinished
 from dragoman.local.pull import pull
 from dragoman.local.supervise import LocalModel, State
 from dragoman.observe import logs, metrics
@@ -29,7 +30,7 @@ from dragoman.server.bind import check_exposure, listen
 from dragoman.server.control import Channel
 from dragoman.server.root_key import RootKey, given_key, keep, root_key
 from dragoman.server.watched import Watched, needs_restart
-from dragoman.store import HeldKey, Location, StoreRefused, location_of
+from dragoman.store import EntryTable, HeldKey, Location, StoreRefused, location_of
 from dragoman.store.key_rows import Changes
 from dragoman.store.keyring import Keyring
 from dragoman.store.keys import Keys
@@ -128,6 +129,7 @@ class Supervisor:
             data.mkdir(parents=True, exist_ok=True)
             self._location = location_of(settings.database, data)
             migrate(self._location)
+            self._recover()
             self._keyring = Keyring(self._location)
             self._agreed = self._keyring.root_key() if self._location.server else None
             self.key = root_key(data, self._environment, self._agreed)
@@ -150,6 +152,21 @@ class Supervisor:
     def shares_database(self) -> bool:
         """Whether other machines may be on it, and then have the same root key."""
         return self._location is not None and bool(self._location.server)
+
+    def _recover(self) -> None:
+        """Moves on what dead workers left in their journals. Where the database takes nothing now, they are tried again later."""
+        directory = journal_of(self._begun_with.data)
+        if self._location is None or not has_any(directory):
+            return
+        table = EntryTable(self._location)
+        try:
+            remove_unfinished(directory)
+            if moved := catch_up(directory, table.put, living=False):
+                _log.warning("entries of the ledger were left in the journal of a process that died", moved=moved)
+        except Exception as error:
+            _log.error("what is in the journal could not be put into the database", error=str(error).splitlines()[0])
+        finally:
+            table.close()
 
     def keep_key(self) -> None:
         """Puts a root key made at this start on the disk, as a digest: once it was shown, and not before. Raises OSError."""
@@ -216,6 +233,7 @@ class Supervisor:
                 self._stop.set()
                 return
             _log.error("a worker process died and is started again", status=code, pid=worker.process.pid)
+            await asyncio.get_running_loop().run_in_executor(None, self._recover)
             await asyncio.sleep(0.1 * 2**deaths)
 
     async def _start_worker(self) -> WorkerProcess:
@@ -377,6 +395,7 @@ class Supervisor:
             alive = {worker.process.pid for worker in self._workers}
             with contextlib.suppress(OSError):
                 await loop.run_in_executor(None, metrics.compact, self._directory, alive)
+            await loop.run_in_executor(None, self._recover)
 
     # --- the end
 

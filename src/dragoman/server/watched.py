@@ -48,6 +48,7 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
         "data": (old.data, new.data),
         "database": (old.database, new.database),
         "log": (old.log, new.log),
+        "ledger.journal_limit": (old.ledger.journal_limit, new.ledger.journal_limit),
         "local": (old.local, new.local),
     }
     return [name for name, (before, after) in pairs.items() if before != after]

@@ -22,6 +22,7 @@ import uvicorn
 import uvloop
 
 from dragoman.config import Settings
+from dragoman.ledger import Journal, Ledger, journal_of
 from dragoman.observe import logs, metrics
 from dragoman.pipeline.closing import CLOSING
 from dragoman.pipeline.gateway import Gateway
@@ -31,7 +32,7 @@ from dragoman.server.application import Application
 from dragoman.server.control import Channel
 from dragoman.server.engine import RemoteEngine
 from dragoman.server.http import CallerConnection
-from dragoman.store import HeldKey, Store, location_of
+from dragoman.store import EntryTable, HeldKey, Store, location_of
 from dragoman.wire import json
 
 _log = structlog.get_logger(__name__)
@@ -54,6 +55,12 @@ def read_snapshot(message: dict[str, Any], ring: Ring) -> Snapshot:
     )
 
 
+def open_ledger(settings: Settings) -> Ledger:
+    """Raises OSError where there is no room for a journal."""
+    table = EntryTable(location_of(settings.database, settings.data))
+    return Ledger(Journal(journal_of(settings.data), limit=settings.ledger.journal_limit), table.put, table.close)
+
+
 class Worker:
     def __init__(self, channel: Channel, listener: socket.socket, directory: Path, first: dict[str, Any]) -> None:
         self._channel = channel
@@ -69,6 +76,7 @@ class Worker:
         self._engine.tell(first["local"])
         self._tally.reload(success=True, timestamp=first["at"])
         self._store = Store.open(location_of(snapshot.settings.database, snapshot.settings.data))
+        self._ledger = open_ledger(snapshot.settings)
         self._gateway = Gateway(
             snapshot,
             tally=self._tally,
@@ -76,6 +84,7 @@ class Worker:
             engine=self._engine,
             workers=snapshot.settings.server.workers,
             store=self._store,
+            ledger=self._ledger,
         )
         self._reloads: list[asyncio.Future[tuple[int, bytes]]] = []
         self._drain = asyncio.Event()
@@ -125,6 +134,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await self._gateway.aclose()
+        await asyncio.get_running_loop().run_in_executor(None, self._ledger.close)
         self._channel.close()
         self._tally.flush(self._directory)
         self._logs.close()
@@ -200,6 +210,8 @@ class Worker:
             self._tally.loop_lag(max(0.0, loop.time() - due))
             self._tally.lines_dropped(self._logs.dropped)
             self._tally.store_failures(self._store.failures)
+            ledger = self._ledger
+            self._tally.ledger(queue=ledger.waiting, failures=ledger.failures, lost=ledger.lost)
             written = await loop.run_in_executor(None, self._tally.flush, self._directory)
             if not written and not warned:
                 _log.warning(

@@ -5,10 +5,11 @@ locked, full or gone fails no request: what is written into it is lost then, is 
 Importing this opens nothing and does not import SQLAlchemy, which takes a third of a second.
 """
 
+from dragoman.store.entries import EntryTable
 from dragoman.store.key_rows import HeldKey
 from dragoman.store.location import Location, StoreRefused, location_of
 from dragoman.store.rows import StoredResponse
 from dragoman.store.store import Store
 from dragoman.store.writer import StoreUnavailable
 
-__all__ = ["HeldKey", "Location", "Store", "StoreRefused", "StoreUnavailable", "StoredResponse", "location_of"]
+__all__ = ["EntryTable", "HeldKey", "Location", "Store", "StoreRefused", "StoreUnavailable", "StoredResponse", "location_of"]

@@ -13,7 +13,7 @@ _PLAIN = (b"event: content_block", b"event: ping")
 
 
 class AnthropicTap:
-    __slots__ = ("_counts", "_splitter", "failed", "finished", "started", "usage")
+    __slots__ = ("_counts", "_splitter", "ended", "failed", "finished", "started", "usage")
 
     def __init__(self) -> None:
         self._splitter = EventSplitter()
@@ -22,6 +22,7 @@ class AnthropicTap:
         self.finished = False
         self.failed: DragomanError | None = None
         self.started = False
+        self.ended = False
 
     def feed(self, data: bytes) -> bytes:
         events = self._splitter.feed(data)
@@ -60,7 +61,7 @@ class AnthropicTap:
             if type(delta) is dict and delta.get("stop_reason"):
                 self.finished = True
         elif kind == "message_stop":
-            self.finished = True
+            self.finished = self.ended = True
         elif kind == "error" or (kind is None and event.get("error")):
             self.failed = refusal_of(event, 200)
         elif kind == "content_block_start":

@@ -23,6 +23,7 @@ class Tap:
         "_held",
         "_separated",
         "_usage",
+        "ended",
         "failed",
         "finished",
         "started",
@@ -40,6 +41,7 @@ class Tap:
         self.finished = False
         self.failed: DragomanError | None = None
         self.started = False
+        self.ended = False
 
     @property
     def usage(self) -> Usage | None:

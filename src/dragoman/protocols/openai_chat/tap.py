@@ -27,7 +27,7 @@ _decode_any = msgspec.json.Decoder().decode
 
 
 class ChatTap:
-    __slots__ = ("_hide_usage", "_indexes", "_splitter", "failed", "finished", "started", "usage")
+    __slots__ = ("_hide_usage", "_indexes", "_splitter", "ended", "failed", "finished", "started", "usage")
 
     def __init__(self, *, hide_usage: bool) -> None:
         """`hide_usage`: the caller did not ask for the counts that we asked for."""
@@ -38,6 +38,7 @@ class ChatTap:
         self.finished = False
         self.failed: DragomanError | None = None
         self.started = False
+        self.ended = False
 
     def feed(self, data: bytes) -> bytes:
         events = self._splitter.feed(data)
@@ -72,7 +73,7 @@ class ChatTap:
         if not body:
             return False
         if body.strip() == b"[DONE]":
-            self.finished = True
+            self.finished = self.ended = True
             return False
         try:
             seen = _decode(body)

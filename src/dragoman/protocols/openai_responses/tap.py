@@ -33,7 +33,7 @@ _ENDS = frozenset({"response.completed", "response.incomplete"})
 class ResponsesTap:
     """`answer` is the whole response as the vendor told it at the end."""
 
-    __slots__ = ("_last", "_response", "_splitter", "answer", "failed", "finished", "started", "usage")
+    __slots__ = ("_last", "_response", "_splitter", "answer", "ended", "failed", "finished", "started", "usage")
 
     def __init__(self) -> None:
         self._splitter = EventSplitter()
@@ -44,6 +44,7 @@ class ResponsesTap:
         self.finished = False
         self.failed: DragomanError | None = None
         self.started = False
+        self.ended = False
 
     def feed(self, data: bytes) -> bytes:
         events = self._splitter.feed(data)
@@ -113,5 +114,5 @@ class ResponsesTap:
         if kind == "response.failed":
             self.failed = self.failed or refusal_of({"error": response.get("error") or {}}, 200)
             return
-        self.started = self.finished = True
+        self.started = self.finished = self.ended = True
         self.answer = raw

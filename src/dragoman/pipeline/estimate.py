@@ -1,0 +1,61 @@
+"""Our own count of tokens, where a vendor told none: an answer that was cut off, or one that came without counts.
+
+Four characters a token is what vendors themselves call a rule of thumb for English text
+(https://ai.google.dev/gemini-api/docs/tokens, https://help.openai.com/en/articles/4936856, both 2026). What is counted so is marked.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec.structs import replace
+
+from dragoman.ir import DragomanError, Response, Usage
+from dragoman.pipeline.call import Call
+
+_CHARACTERS_A_TOKEN = 4
+# Base64 of pictures and sounds is no text: a long run of it counts as one picture of middling size does at the vendors.
+_LONG_BODY = 16 * 1024
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{2048,}={0,2}")
+_MEDIA_TOKENS = 1200
+
+
+def input_tokens(body: bytes) -> int:
+    """About how many tokens a request's body asks a model to read."""
+    size, media = len(body), 0
+    if size > _LONG_BODY:
+        for run in _BASE64.finditer(body):
+            size -= run.end() - run.start()
+            media += _MEDIA_TOKENS
+    return -(-size // _CHARACTERS_A_TOKEN) + media
+
+
+def output_tokens(call: Call) -> int:
+    """About how many tokens the caller was given; of a stream from its bytes, and how much of its longest piece was text."""
+    if not call.relayed:
+        return -(-call.said // _CHARACTERS_A_TOKEN)
+    assert call.protocol is not None
+    text = 0
+    try:
+        text = sum(_length(event) for event in call.protocol.stream_reader().feed(call.sample))
+    except DragomanError:
+        pass
+    return max(1, round(call.relayed * text / len(call.sample) / _CHARACTERS_A_TOKEN))
+
+
+def characters(answer: Response) -> int:
+    """How much a whole answer says."""
+    return sum(_length(part) for candidate in answer.candidates for part in candidate.parts)
+
+
+def _length(said: object) -> int:
+    text = getattr(said, "text", None) or getattr(said, "arguments", None)
+    return len(text) if isinstance(text, str) else 0
+
+
+def estimated(call: Call) -> Usage:
+    """What the request used, as far as it went; of a vendor's own counts, what there is of them."""
+    told = call.usage
+    if told is None:
+        return Usage(input=input_tokens(call.body), output=output_tokens(call), estimated=True)
+    return replace(told, output=max(told.output, output_tokens(call)), estimated=True)

@@ -1,0 +1,131 @@
+"""Record: the request's entry in the ledger, made before the last byte of its answer leaves.
+
+Whoever is about to send that last byte says so; a request that never came so far is recorded when it is settled.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from dragoman.ir import Overloaded, Usage
+from dragoman.ledger import Entry
+from dragoman.pipeline.call import Call
+from dragoman.pipeline.estimate import estimated
+from dragoman.pipeline.gateway import Gateway
+from dragoman.wire import json
+
+_MAX_NAME = 256
+_MAX_LOSSES = 50
+# More than any vendor counts, and no more than the databases' whole numbers hold.
+_MOST = 2**53
+
+
+def check_ledger(call: Call, gateway: Gateway) -> None:
+    """Raises Overloaded where there may be no place for the request's entry, and what is not recorded is not to be served."""
+    ledger = gateway.ledger
+    if ledger is not None and ledger.exhausted and call.snapshot.settings.ledger.when_full == "refuse":
+        raise Overloaded(
+            "The gateway has no room left to record requests, and serves none that it cannot record. Its operator must see to "
+            "the database and the disk.",
+            code="ledger_full",
+            retry_after=10.0,
+        )
+
+
+def record(call: Call, gateway: Gateway) -> None:
+    """Once for each call, and for those alone that a key was found for."""
+    key = call.key
+    if call.recorded or key is None:
+        return
+    call.recorded = True
+    usage = _used(call)
+    cost, price = _cost(call, gateway, usage)
+    ledger = gateway.ledger
+    if ledger is None:
+        return
+    step, resolved = call.step, call.resolved
+    target = step.target if step is not None else None
+    first_byte = call.first_byte
+    ledger.enter(
+        # By place, in the order of its fields: by name costs several times as much.
+        Entry(
+            call.id,
+            int(call.when * 1_000_000),
+            key.name,
+            call.protocol.name if call.protocol is not None else "",
+            resolved.name if resolved is not None else _storable(call.model),
+            target.provider if target is not None else "",
+            target.model if target is not None else "",
+            call.route.operation if call.route is not None else "",
+            call.status,
+            call.error,
+            1 if call.stream else 0,
+            call.attempts,
+            _losses(call) if call.losses else None,
+            _count(usage.input) if usage is not None else None,
+            _count(usage.cached_input) if usage is not None else None,
+            _count(usage.cache_write) if usage is not None else None,
+            _count(usage.output) if usage is not None else None,
+            _count(usage.reasoning) if usage is not None else None,
+            cost,
+            price,
+            _units(usage) if usage is not None else None,
+            1 if usage is not None and usage.estimated else 0,
+            None if first_byte is None else (first_byte - call.started) * 1000,
+            (perf_counter() - call.started) * 1000,
+            1 if call.client_closed else 0,
+        )
+    )
+
+
+def _used(call: Call) -> Usage | None:
+    """What the vendor bills, by its own count where there is one. A request that no vendor answered used nothing."""
+    if call.route is None or call.route.operation != "generate":
+        return None
+    usage = call.usage
+    begun = call.first_byte is not None
+    if begun and call.error is None:
+        return usage if usage is not None else estimated(call)
+    # Cut off: in the middle of its answer, or while a vendor was at work on it.
+    if begun or (call.client_closed and call.attempts):
+        return estimated(call)
+    return None
+
+
+def _cost(call: Call, gateway: Gateway, usage: Usage | None) -> tuple[int | None, str | None]:
+    """Nanodollars, and the name of the prices applied; None where the price is unknown."""
+    if usage is None:
+        return 0, None
+    return None, None
+
+
+def _count(tokens: int) -> int:
+    return tokens if tokens < _MOST else _MOST
+
+
+def _losses(call: Call) -> str | None:
+    paths = list(dict.fromkeys(_storable(loss.path) for loss in call.losses if not loss.harmless))
+    if len(paths) > _MAX_LOSSES:
+        paths = [*paths[:_MAX_LOSSES], f"… {len(paths) - _MAX_LOSSES} more"]
+    return json.encode(paths).decode() if paths else None
+
+
+def _units(usage: Usage) -> str | None:
+    """What of the usage has no column of its own."""
+    told = {
+        "input": _beyond_text(usage.input_by_modality),
+        "output": _beyond_text(usage.output_by_modality),
+        "cached": _beyond_text(usage.cached_by_modality),
+        "cache_write_hour": usage.cache_write_hour,
+    }
+    told = {name: value for name, value in told.items() if value}
+    return json.encode(told).decode() if told else None
+
+
+def _beyond_text(counts: tuple[tuple[str, int], ...]) -> dict[str, int]:
+    return {kind: _count(tokens) for kind, tokens in counts if kind != "text" and tokens}
+
+
+def _storable(text: str) -> str:
+    """What callers choose, as any database takes it."""
+    return text[:_MAX_NAME].encode("utf-8", "replace").decode().replace("\0", "")

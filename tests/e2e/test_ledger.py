@@ -1,0 +1,184 @@
+"""Every request that a key made has its entry by the time that its answer has ended; what it says is what happened."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from dragoman.ledger import FIELDS
+from e2e.fixtures import NARROW_KEY, Relayed
+from e2e.gateway import Gateway
+from e2e.ledger import entries_of, entry_of
+from e2e.sockets import Caller
+from e2e.vendor import gemini_events, hang, openai_events, reply, stream
+
+HI = {"messages": [{"role": "user", "content": "hi"}]}
+ASKED: dict[str, tuple[str, dict[str, Any]]] = {
+    "openai-chat": ("/v1/chat/completions", HI),
+    "openai-responses": ("/v1/responses", {"input": "hi"}),
+    "anthropic": ("/v1/messages", {**HI, "max_tokens": 100}),
+    "gemini": ("/v1beta/models/{}:generateContent", {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+}
+MODELS = {
+    "via-openai": ("openai", "gpt-4o"),
+    "via-gemini": ("google", "gemini-2.5-flash"),
+    "via-anthropic": ("anthropic", "claude-sonnet-4-5"),
+    "via-responses": ("responses", "gpt-5.4-mini"),
+}
+
+
+def ask(relay: Gateway, protocol: str, model: str, *, streams: bool, key: str | None = None) -> tuple[int, str, bytes]:
+    path, body = ASKED[protocol]
+    if protocol == "gemini":
+        path = path.format(model)
+        if streams:
+            path = path.replace(":generateContent", ":streamGenerateContent") + "?alt=sse"
+    else:
+        body = {**body, "model": model, "stream": streams}
+    given = {"authorization": f"Bearer {key}"} if key else None
+    status, headers, answer = relay.post(path, body, given)
+    return status, headers["x-request-id"], answer
+
+
+@pytest.mark.parametrize("streams", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("protocol", ASKED)
+def test_an_answer_and_its_entry(relay: Gateway, vendors: Relayed, protocol: str, model: str, streams: bool) -> None:
+    status, name, answer = ask(relay, protocol, model, streams=streams)
+    assert status == 200, answer
+    entry = entries_of(relay.data)[name]
+    assert set(FIELDS) == set(entry)
+    line = relay.entry(name)
+    told = {
+        "protocol": protocol,
+        "model": model,
+        "provider": MODELS[model][0],
+        "target_model": MODELS[model][1],
+        "operation": "generate",
+        "status": 200,
+        "error": None,
+        "stream": int(streams),
+        "attempts": 1,
+        "client_closed": 0,
+        "estimated": 0,
+        "key_id": "root",
+    }
+    assert {field: entry[field] for field in told} == told
+    for field in ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens"):
+        assert entry[field] == line.get(field, 0)
+    assert entry["input_tokens"] > 0 < entry["output_tokens"]
+    assert 0 < entry["first_byte_ms"] <= entry["duration_ms"]
+    assert json.loads(entry["losses"] or "[]") == list(dict.fromkeys(line.get("losses", ())))
+
+
+def test_refusals_are_entries_too(relay: Gateway, vendors: Relayed) -> None:
+    vendors.openai.will(reply({"error": {"message": "no", "type": "invalid_request_error"}}, 400), reply("<html>", 500))
+    asked = [
+        ask(relay, "openai-chat", "no-such-model", streams=False),
+        ask(relay, "openai-chat", "via-openai", streams=False, key=NARROW_KEY),
+        ask(relay, "openai-chat", "via-openai", streams=False),
+        ask(relay, "gemini", "via-openai", streams=True),
+    ]
+    assert [status for status, _, _ in asked] == [404, 403, 400, 500]
+    entries = entries_of(relay.data)
+    for status, name, _ in asked:
+        entry = entries[name]
+        assert (entry["status"], entry["input_tokens"], entry["cost_nanos"]) == (status, None, 0)
+        assert entry["error"]
+    assert [entries[name]["attempts"] for _, name, _ in asked] == [0, 0, 1, 1]
+
+
+def test_lists_and_counts_are_entries_and_cost_nothing(relay: Gateway, vendors: Relayed) -> None:
+    vendors.anthropic.will(reply({"input_tokens": 5}))
+    names = {
+        "list_models": relay.get("/v1/models", {"authorization": f"Bearer {relay.key}"})[1]["x-request-id"],
+        "count_tokens": relay.post("/v1/messages/count_tokens", {**HI, "model": "via-anthropic"})[1]["x-request-id"],
+    }
+    entries = entries_of(relay.data)
+    for operation, name in names.items():
+        entry = entries[name]
+        assert (entry["operation"], entry["status"], entry["cost_nanos"]) == (operation, 200, 0)
+
+
+def test_who_has_no_key_has_no_entry(relay: Gateway) -> None:
+    status, name, _ = ask(relay, "openai-chat", "via-openai", streams=False, key="dgm_of_nobody")
+    assert status == 401
+    assert name not in entries_of(relay.data)
+
+
+SAID = "The quick brown fox jumps over the lazy dog. " * 8
+
+
+def chunk(text: str) -> dict[str, Any]:
+    return {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+
+
+@pytest.mark.parametrize("protocol", ["openai-chat", "gemini"])
+def test_who_leaves_in_the_middle_pays_for_what_was_said(relay: Gateway, vendors: Relayed, protocol: str) -> None:
+    vendors.openai.will(stream(*openai_events(*[chunk(SAID)] * 4, done=False), hold=True))
+    caller = Caller(relay)
+    path, body = ASKED[protocol]
+    if protocol == "gemini":
+        caller.post("/v1beta/models/via-openai:streamGenerateContent?alt=sse", json.dumps(body).encode())
+    else:
+        caller.post(path, json.dumps({**body, "model": "via-openai", "stream": True}).encode())
+    got = b""
+    while got.count(b"lazy dog") < 32:
+        got += caller.until(b"lazy dog")
+    caller.socket.close()
+    found = re.search(rb"x-request-id: (\S+)", got)
+    assert found is not None
+    entry = entry_of(relay.data, found[1].decode())
+    assert (entry["status"], entry["client_closed"], entry["estimated"]) == (499, 1, 1)
+    assert entry["input_tokens"] > 0
+    # 1,440 characters are about 300 tokens; a guess by the length may be off by a third.
+    assert 200 <= entry["output_tokens"] <= 500
+    assert vendors.openai.left.wait(10)
+
+
+def test_a_vendors_own_count_is_kept_of_a_stream_that_breaks(relay: Gateway, vendors: Relayed) -> None:
+    chunks = gemini_events(
+        {
+            "candidates": [{"content": {"role": "model", "parts": [{"text": SAID}]}, "index": 0}],
+            "usageMetadata": {"promptTokenCount": 11, "candidatesTokenCount": 222, "totalTokenCount": 233},
+        }
+    )
+    vendors.google.will(stream(*chunks, finish=False))
+    status, name, _ = ask(relay, "openai-chat", "via-gemini", streams=True)
+    assert status == 200
+    entry = entries_of(relay.data)[name]
+    assert (entry["error"], entry["input_tokens"], entry["output_tokens"]) == ("upstream_broken", 11, 222)
+    assert entry["estimated"] == 1
+
+
+def test_an_answer_without_counts_is_estimated_and_says_so(relay: Gateway, vendors: Relayed) -> None:
+    answer = {
+        "id": "c",
+        "object": "chat.completion",
+        "model": "gpt-4o",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": SAID}, "finish_reason": "stop"}],
+    }
+    vendors.openai.will(reply(answer), reply(answer))
+    for protocol in ("openai-chat", "gemini"):
+        status, name, _ = ask(relay, protocol, "via-openai", streams=False)
+        assert status == 200
+        entry = entries_of(relay.data)[name]
+        assert entry["estimated"] == 1
+        assert 60 <= entry["output_tokens"] <= 150
+
+
+def test_a_vendor_that_is_left_before_it_answers(relay: Gateway, vendors: Relayed) -> None:
+    vendors.openai.will(hang())
+    caller = Caller(relay)
+    caller.post("/v1/chat/completions", json.dumps({**HI, "model": "via-openai"}).encode())
+    vendors.openai.wait_for_request()
+    caller.socket.close()
+    line = relay.wait_for_log(
+        lambda line: line.get("client_closed") and line["model"] == "via-openai" and line.get("first_byte_ms") is None
+    )
+    entry = entry_of(relay.data, line["request_id"])
+    assert (entry["status"], entry["client_closed"], entry["output_tokens"], entry["estimated"]) == (499, 1, 0, 1)
+    assert entry["input_tokens"] > 0
