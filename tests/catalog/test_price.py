@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.catalog.price import FREE, UNITS, Price, in_dollars, per_million, price_of_rates
+from dragoman.catalog.price import (
+    FREE,
+    UNITS,
+    Price,
+    in_dollars,
+    per_million,
+    price_detail,
+    price_from,
+    price_of_rates,
+)
 from dragoman.ir import Usage
 from dragoman.protocols.anthropic.usage import read_usage as anthropic
 from dragoman.protocols.gemini.usage import read_usage as gemini
@@ -268,3 +277,15 @@ def test_the_estimate_of_a_plain_price_is_its_cost() -> None:
 
 def test_a_rate_in_words() -> None:
     assert per_million(GPT_4O_MINI.rates.input) == Decimal("0.15")
+
+
+@given(prices, usages)
+def test_a_price_written_down_is_the_same_price(price: Price, usage: Usage) -> None:
+    again = price_from(price_detail(price))
+    assert (again.rates, again.steps) == (price.rates, price.steps)
+    assert again.cost(usage).amount == price.cost(usage).amount
+    assert price_detail(again) == price_detail(price)
+
+
+def test_a_price_in_writing() -> None:
+    assert price_detail(GPT_4O_MINI) == b'{"rates":{"input":"0.15","output":"0.6","cached_input":"0.075"}}'

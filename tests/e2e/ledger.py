@@ -8,7 +8,7 @@ from typing import Any
 from dragoman.ledger import catch_up, journal_of
 from dragoman.store import EntryTable, location_of
 from dragoman.store.engine import engine_of
-from dragoman.store.ledger_queries import Filter, list_entries, sum_usage
+from dragoman.store.ledger_queries import Filter, get_entry, list_entries, sum_usage
 from e2e.gateway import wait_until
 
 
@@ -40,6 +40,19 @@ def sums_of(data: Path, database: str = "sqlite") -> dict[str, int]:
     finally:
         engine.dispose()
     return {name: sum(day[name] for day in days) for name in days[0] if name != "group"} if days else {}
+
+
+def price_of(data: Path, request_id: str, database: str = "sqlite") -> str:
+    """The detail of the price that an entry names."""
+    engine = engine_of(location_of(database, data), writing=False)
+    try:
+        with engine.begin() as connection:
+            entry = get_entry(connection, request_id)
+    finally:
+        engine.dispose()
+    assert entry is not None
+    detail: str = entry["price_detail"]
+    return detail
 
 
 def entry_of(data: Path, request_id: str) -> dict[str, Any]:

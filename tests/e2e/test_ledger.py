@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from dragoman.catalog.price import price_from
+from dragoman.ir import Usage
 from dragoman.ledger import FIELDS
 from e2e.fixtures import NARROW_KEY, Relayed
 from e2e.gateway import Gateway
-from e2e.ledger import entries_of, entry_of
+from e2e.ledger import entries_of, entry_of, price_of
 from e2e.sockets import Caller
 from e2e.vendor import gemini_events, hang, openai_events, reply, stream
 
@@ -72,6 +74,35 @@ def test_an_answer_and_its_entry(relay: Gateway, vendors: Relayed, protocol: str
     assert entry["input_tokens"] > 0 < entry["output_tokens"]
     assert 0 < entry["first_byte_ms"] <= entry["duration_ms"]
     assert json.loads(entry["losses"] or "[]") == list(dict.fromkeys(line.get("losses", ())))
+
+
+def test_what_it_cost_and_why(relay: Gateway, vendors: Relayed) -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+    usage["prompt_tokens_details"] = {"cached_tokens": 400}  # type: ignore[assignment]
+    answer = {
+        "id": "c",
+        "object": "chat.completion",
+        "model": "gpt-4o",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}],
+        "usage": usage,
+    }
+    vendors.openai.will(reply(answer), reply(answer))
+    names = [ask(relay, protocol, "via-openai", streams=False)[1] for protocol in ("openai-chat", "anthropic")]
+    entries = entries_of(relay.data)
+    # The scripted vendor's address is nobody's, so that its provider's name says whose prices hold: OpenAI's for gpt-4o are
+    # $2.50, $1.25 and $10 a million (platform.openai.com/docs/pricing, 2025).
+    for name in names:
+        assert entries[name]["cost_nanos"] == 600 * 2500 + 400 * 1250 + 100 * 10_000
+        assert entries[name]["price"] == entries[names[0]]["price"]
+    detail = price_of(relay.data, names[0])
+    assert price_from(detail).cost(Usage(input=1000, cached_input=400, output=100)).amount == 3_000_000
+
+
+def test_an_unknown_price_is_no_price(relay: Gateway, vendors: Relayed) -> None:
+    _, name, _ = ask(relay, "openai-chat", "via-responses", streams=False)
+    entry = entries_of(relay.data)[name]
+    assert (entry["cost_nanos"], entry["price"]) == (None, None)
+    assert entry["input_tokens"] > 0
 
 
 def test_refusals_are_entries_too(relay: Gateway, vendors: Relayed) -> None:

@@ -194,7 +194,7 @@ def test_a_price_goes_before_the_entries_that_name_it_and_once(tmp_path: Path) -
     table.failing = True
     ledger = Ledger(Journal(tmp_path, limit=2**20), table.put)
     for number in range(3):
-        ledger.know("p1", lambda: '{"input": "1"}')
+        ledger.know("p1", '{"input": "1"}')
         ledger.enter(entry(number))
     ledger.close()
     table.failing = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from dragoman.ir.usage import Usage
 
@@ -165,6 +165,32 @@ def price_of_rates(
     """A price from US dollars a million tokens by unit; `steps` by the input tokens above which each holds."""
     above = tuple((bound, _rates(rates)) for bound, rates in (steps or {}).items())
     return Price(_rates(given), above, source=source, beside=beside)
+
+
+def price_detail(price: Price) -> bytes:
+    """A price as JSON, from which `price_from` makes it again: US dollars a million tokens by unit, and by unit above each
+    step; as decimal texts."""
+    steps = [{"above": bound, **_by_unit(rates)} for bound, rates in price.steps]
+    told = {"source": price.source, "rates": _by_unit(price.rates), "steps": steps, "beside": price.beside}
+    return json.encode({name: value for name, value in told.items() if value})
+
+
+def price_from(detail: bytes | str) -> Price:
+    """The price that `price_detail` wrote."""
+    told = json.decode(detail)
+    steps = {step.pop("above"): _from_units(step) for step in told.get("steps", ())}
+    return price_of_rates(
+        _from_units(told["rates"]), steps, source=told.get("source", ""), beside=tuple(told.get("beside", ()))
+    )
+
+
+def _by_unit(rates: Rates) -> dict[str, str]:
+    given = {unit: getattr(rates, unit) for unit in UNITS}
+    return {unit: format(per_million(rate).normalize(), "f") for unit, rate in given.items() if rate is not None}
+
+
+def _from_units(rates: dict[str, str]) -> dict[str, Decimal]:
+    return {unit: Decimal(dollars) for unit, dollars in rates.items()}
 
 
 def per_million(rate: int) -> Decimal:

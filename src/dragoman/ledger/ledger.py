@@ -61,11 +61,11 @@ class Ledger:
             self._idle = False
             self._wake.set()
 
-    def know(self, price: str, detail: Callable[[], str]) -> None:
+    def know(self, price: str, detail: str) -> None:
         """What the entries that come will name as their price. To be called before the first that does."""
         if price not in self._prices:
             with suppress(JournalFull, OSError):
-                self._journal.append(encode([price, detail()]))
+                self._journal.append(encode([price, detail]))
                 self._prices.add(price)
 
     @property

@@ -7,6 +7,7 @@ Four characters a token is what vendors themselves call a rule of thumb for Engl
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -36,10 +37,8 @@ def output_tokens(call: Call) -> int:
         return -(-call.said // _CHARACTERS_A_TOKEN)
     assert call.protocol is not None
     text = 0
-    try:
+    with suppress(DragomanError):
         text = sum(_length(event) for event in call.protocol.stream_reader().feed(call.sample))
-    except DragomanError:
-        pass
     return max(1, round(call.relayed * text / len(call.sample) / _CHARACTERS_A_TOKEN))
 
 

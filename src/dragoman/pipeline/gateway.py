@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from dragoman.carry import Signatures
+from dragoman.catalog.price import Price
 from dragoman.ir import Overloaded
 from dragoman.ledger import Ledger
 from dragoman.local.gate import Busy, Gate
@@ -59,6 +60,7 @@ class Gateway:
         self.lists = Lists()
         self.store = store
         self.ledger = ledger
+        self.price_names: dict[Price, str] = {}
         self.signatures = Signatures(store)
         # The bound is on the whole machine's one model, so each worker has its share of it. Like the model's own size it is
         # settled at the start: a second gate beside the first one's requests would let in twice as many.

@@ -5,8 +5,10 @@ Whoever is about to send that last byte says so; a request that never came so fa
 
 from __future__ import annotations
 
+from hashlib import sha256
 from time import perf_counter
 
+from dragoman.catalog.price import Price, price_detail
 from dragoman.ir import Overloaded, Usage
 from dragoman.ledger import Entry
 from dragoman.pipeline.call import Call
@@ -16,6 +18,7 @@ from dragoman.wire import json
 
 _MAX_NAME = 256
 _MAX_LOSSES = 50
+_MOST_PRICES = 4096
 # More than any vendor counts, and no more than the databases' whole numbers hold.
 _MOST = 2**53
 
@@ -94,9 +97,28 @@ def _used(call: Call) -> Usage | None:
 
 def _cost(call: Call, gateway: Gateway, usage: Usage | None) -> tuple[int | None, str | None]:
     """Nanodollars, and the name of the prices applied; None where the price is unknown."""
-    if usage is None:
+    step, resolved = call.step, call.resolved
+    if usage is None or step is None or resolved is None:
         return 0, None
-    return None, None
+    price = call.snapshot.price(resolved.name, step.target, call.when)
+    if price is None:
+        return None, None
+    name = gateway.price_names.get(price)
+    if name is None:
+        name = _name(price, gateway)
+    return price.cost(usage).amount, name
+
+
+def _name(price: Price, gateway: Gateway) -> str:
+    """The name that entries have for a price: of two that say the same, the same."""
+    detail = price_detail(price)
+    name = sha256(detail).hexdigest()[:16]
+    if gateway.ledger is not None:
+        gateway.ledger.know(name, detail.decode())
+    if len(gateway.price_names) >= _MOST_PRICES:
+        gateway.price_names.clear()
+    gateway.price_names[price] = name
+    return name
 
 
 def _count(tokens: int) -> int:
