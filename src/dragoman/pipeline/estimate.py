@@ -1,7 +1,7 @@
 """Our own count of tokens, where a vendor told none: an answer that was cut off, or one that came without counts.
 
-Four characters a token is what vendors themselves call a rule of thumb for English text
-(https://ai.google.dev/gemini-api/docs/tokens, https://help.openai.com/en/articles/4936856, both 2026). What is counted so is marked.
+Four characters a token is what vendors themselves call a rule of thumb for English text (ai.google.dev/gemini-api/docs/tokens;
+OpenAI's help centre, "What are tokens", both 2026). What is counted so is marked.
 """
 
 from __future__ import annotations

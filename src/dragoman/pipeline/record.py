@@ -54,7 +54,7 @@ def record(call: Call, gateway: Gateway) -> None:
         Entry(
             call.id,
             int(call.when * 1_000_000),
-            key.name,
+            key.id,
             call.protocol.name if call.protocol is not None else "",
             resolved.name if resolved is not None else _storable(call.model),
             target.provider if target is not None else "",
