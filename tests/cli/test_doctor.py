@@ -12,7 +12,7 @@ import pytest
 
 from cli.conftest import Run, data_of
 from dragoman.cli import checks
-from dragoman.cli.probe import Probe
+from dragoman.admin.probe import Probe
 from dragoman.config import load
 from e2e.fixtures import Vendors
 from e2e.gateway import Gateway

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dragoman.cli.inprocess import gateway_here
-from dragoman.cli.probe import HASTY, Probe, probe
+from dragoman.admin.probe import HASTY, Probe, probe
 from dragoman.config import Loaded, Settings
 from dragoman.config.check import LEAST_KEY
 from dragoman.config.presets import LOCAL_MODEL, PRESETS

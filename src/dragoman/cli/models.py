@@ -44,7 +44,7 @@ def list_command(offline: bool, config: Path | None, as_json: bool) -> None:
     """
     loaded = load_or_exit(config)
 
-    from dragoman.cli.catalogue import every_row
+    from dragoman.admin.catalogue import every_row
     from dragoman.cli.inprocess import gateway_here
 
     async def run() -> tuple[Any, list[str]]:
@@ -76,7 +76,7 @@ def show_command(name: str, config: Path | None, as_json: bool) -> None:
     """
     loaded = load_or_exit(config)
 
-    from dragoman.cli.catalogue import entry
+    from dragoman.admin.catalogue import entry
     from dragoman.pipeline.snapshot import snapshot_of
 
     snapshot = snapshot_of(loaded.settings, demo=loaded.demo, root_key=None)
@@ -96,8 +96,8 @@ def show_command(name: str, config: Path | None, as_json: bool) -> None:
 
 
 def _print_entry(found: dict[str, Any]) -> None:
-    from dragoman.cli.catalogue import profile_words
-    from dragoman.cli.price_words import price_lines
+    from dragoman.admin.catalogue import profile_words
+    from dragoman.admin.price_words import price_lines
 
     click.echo(bold(one_line(found["name"])))
     if found["description"]:

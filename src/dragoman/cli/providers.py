@@ -19,7 +19,7 @@ from dragoman.cli.options import (
 from dragoman.cli.output import Failed, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from dragoman.cli.probe import Probe
+    from dragoman.admin.probe import Probe
     from dragoman.config import Loaded
 
 
@@ -131,7 +131,7 @@ def _models(count: int) -> str:
 
 async def _probe_all(loaded: Loaded, names: list[str], verbose: bool) -> list[Probe]:
     from dragoman.cli.inprocess import gateway_here
-    from dragoman.cli.probe import probe
+    from dragoman.admin.probe import probe
 
     async with gateway_here(loaded, verbose=verbose) as here:
         return await asyncio.gather(*(probe(here.gateway, loaded, name) for name in names))

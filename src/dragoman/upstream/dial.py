@@ -39,6 +39,8 @@ async def dial(origin: Origin, make: Callable[[], P], tls: ssl.SSLContext | None
 
 async def _connect(origin: Origin, make: Callable[[], P], tls: ssl.SSLContext | None) -> P:
     loop = asyncio.get_running_loop()
+    if origin.scheme == "unix":
+        return await _connect_here(origin, make, loop)
     try:
         host = ascii_host(origin.host)
         addresses = await loop.getaddrinfo(host, origin.port, type=socket.SOCK_STREAM)
@@ -67,5 +69,17 @@ async def _connect(origin: Origin, make: Callable[[], P], tls: ssl.SSLContext | 
     return protocol
 
 
+async def _connect_here(origin: Origin, make: Callable[[], P], loop: asyncio.AbstractEventLoop) -> P:
+    try:
+        _, protocol = await loop.create_unix_connection(make, origin.host)
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise ConnectFailed(f"cannot connect to {_name(origin)}: {error}", reason="refused") from error
+    return protocol
+
+
 def _name(origin: Origin) -> str:
+    if origin.scheme == "unix":
+        return f"unix:{origin.host}"
     return f"{origin.scheme}://{origin.host}:{origin.port}"

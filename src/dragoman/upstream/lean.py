@@ -100,7 +100,7 @@ class LeanTransport:
             tls = None
             if origin.scheme == "https":
                 tls = self._tls()
-            elif origin.scheme != "http":
+            elif origin.scheme not in ("http", "unix"):
                 raise ValueError(f"{origin.scheme!r} is not a scheme that can be sent to")
             if len(self._pools) >= _MANY_ORIGINS:
                 self._pools = {known: pool for known, pool in self._pools.items() if not pool.empty}

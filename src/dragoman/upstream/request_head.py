@@ -29,6 +29,8 @@ def host_line(origin: Origin) -> bytes:
 
     Raises UnicodeError for a host that has no ASCII form, ValueError for one that would break the line.
     """
+    if origin.scheme == "unix":
+        return b" HTTP/1.1\r\nHost: localhost\r\n"
     host = ascii_host(origin.host)
     if not host or not host.isprintable() or any(c in host for c in " /?#@"):
         raise ValueError(f"{origin.host!r} is not a host name")

@@ -14,7 +14,7 @@ import msgspec
 
 from dragoman.catalog.directory import Directory, Resolved, Target, is_pattern
 from dragoman.catalog.profile import Profile, profile_for
-from dragoman.cli.price_words import price_told
+from dragoman.admin.price_words import price_told
 from dragoman.config import Loaded, redacted
 from dragoman.config.reading import spell
 from dragoman.pipeline.gateway import Gateway
