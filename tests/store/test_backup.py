@@ -9,9 +9,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from tests.ledger.samples import entry
 
 from dragoman.store import Location, Store, StoredResponse, StoreRefused, location_of
 from dragoman.store.backup import BackupFailed, backup
+from dragoman.store.entries import EntryTable
 from dragoman.store.keyring import Keyring
 from dragoman.store.keys import Keys
 from dragoman.store.migrate import migrate
@@ -28,11 +30,20 @@ def make_keys(location: Location, count: int) -> list[str]:
     return made
 
 
+def make_entry(location: Location) -> None:
+    table = EntryTable(location)
+    one = entry(1)
+    table.put([[getattr(one, name) for name in one.__struct_fields__]])
+    table.close()
+
+
 async def test_a_gateway_can_run_on_it(store: Store, location: Location, tmp_path: Path) -> None:
     await store.put_response(ANSWER)
     await store.put_signatures("team", {f"c{n}": b"\0x" for n in range(1500)})
     made = make_keys(location, 3)
+    make_entry(location)
     copy = backup(location, tmp_path / "copies" / "dragoman.db")
+    assert copy.rows["entries"] == copy.rows["usage"] == 1
     assert (copy.rows["responses"], copy.rows["signatures"], copy.rows["keys"], copy.rows["versions"]) == (
         1,
         1500,
@@ -101,13 +112,16 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_good_database_is_good(location: Location) -> None:
     make_keys(location, 2)
+    make_entry(location)
     checks = verify(location)
     assert [(check.name, check.ok) for check in checks] == [
         ("server" if location.server else "file", True),
         ("shape", True),
         ("keys", True),
+        ("ledger", True),
     ]
-    assert checks[-1].message == "2 keys"
+    assert checks[-2].message == "2 keys"
+    assert checks[-1].message.startswith("1 entries")
 
 
 @pytest.mark.parametrize(
@@ -124,10 +138,13 @@ def test_a_good_database_is_good(location: Location) -> None:
         ("UPDATE keys SET limits = '[' WHERE name = 'k1'", "keys", "1 cannot be read: key_"),
         ("UPDATE keys SET digest = NULL WHERE name = 'k1'", "keys", "1 cannot be read: key_"),
         ("UPDATE versions SET number = 1", "keys", "the number of their version is behind them"),
+        ("UPDATE usage SET cost_nanos = cost_nanos - 1", "ledger", "sums that are less than their entries: day "),
+        ("DELETE FROM usage", "ledger", "sums that are less than their entries: day "),
     ],
 )
 def test_what_is_wrong_is_told(location: Location, ask: Ask, change: str, check: str, words: str) -> None:
     make_keys(location, 2)
+    make_entry(location)
     ask(location, change)
     found = verify(location)[-1]
     assert (found.name, found.ok) == (check, False)

@@ -12,4 +12,13 @@ from dragoman.store.rows import StoredResponse
 from dragoman.store.store import Store
 from dragoman.store.writer import StoreUnavailable
 
-__all__ = ["EntryTable", "HeldKey", "Location", "Store", "StoreRefused", "StoreUnavailable", "StoredResponse", "location_of"]
+__all__ = [
+    "EntryTable",
+    "HeldKey",
+    "Location",
+    "Store",
+    "StoreRefused",
+    "StoreUnavailable",
+    "StoredResponse",
+    "location_of",
+]

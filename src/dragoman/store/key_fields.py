@@ -60,9 +60,7 @@ class KeyFields(Struct, frozen=True):
 
 def read_fields(given: Mapping[str, Any]) -> KeyFields:
     """Raises InvalidKey."""
-    for field in given:
-        if field not in FIELDS:
-            raise InvalidKey(str(field), f"there is no such field. There are: {', '.join(FIELDS)}.")
+    _check_names(given)
     return KeyFields(
         _name(given.get("name")),
         _patterns(given.get("models")),
@@ -74,7 +72,9 @@ def read_fields(given: Mapping[str, Any]) -> KeyFields:
 
 
 def patched(key: StoredKey, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The key's fields with the changes in them, as RFC 7396 merges: null takes away, objects are merged one by one."""
+    """The key's fields with the changes in them, as RFC 7396 merges: null takes away, objects are merged one by one. Raises
+    InvalidKey."""
+    _check_names(changes)
     merged = _merged({field: value for field, value in shown(key, 0).items() if field in FIELDS}, changes)
     assert isinstance(merged, dict)
     return merged
@@ -101,6 +101,12 @@ def shown(key: StoredKey, now: float) -> dict[str, Any]:
 
 def moment(at: int | None) -> str | None:
     return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _check_names(given: Mapping[str, Any]) -> None:
+    for field in given:
+        if field not in FIELDS:
+            raise InvalidKey(str(field), f"there is no such field. There are: {', '.join(FIELDS)}.")
 
 
 def _merged(old: Any, new: Any) -> Any:

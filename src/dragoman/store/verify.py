@@ -123,6 +123,31 @@ def _is_readable(row: Any) -> bool:
     return digest is not None and len(digest) == 32
 
 
+# A day's sums may be of more entries than are still there, never of fewer.
+_LESS = """
+SELECT e.day, e.key_id, e.provider FROM (
+  SELECT started_at / 86400000000 AS day, key_id, provider, count(*) AS requests, sum(coalesce(input_tokens, 0)) AS input,
+         sum(coalesce(output_tokens, 0)) AS output, sum(coalesce(cost_nanos, 0)) AS cost
+  FROM entries GROUP BY 1, 2, 3) e
+LEFT JOIN (
+  SELECT day, key_id, provider, sum(requests) AS requests, sum(input_tokens) AS input, sum(output_tokens) AS output,
+         sum(cost_nanos) AS cost
+  FROM usage GROUP BY 1, 2, 3) u
+ON u.day = e.day AND u.key_id = e.key_id AND u.provider = e.provider
+WHERE u.requests IS NULL OR u.requests < e.requests OR u.input < e.input OR u.output < e.output OR u.cost < e.cost
+"""
+
+
+def _ledger(location: Location) -> Iterator[Check]:
+    less = _ask(location, _LESS)
+    if less:
+        told = "; ".join(f"day {day} of {key} at {provider or 'nobody'}" for day, key, provider in less[:_MOST_TOLD])
+        yield Check("ledger", False, f"sums that are less than their entries: {told}")
+        return
+    ((entries,),) = _ask(location, "SELECT count(*) FROM entries")
+    yield Check("ledger", True, f"{entries} entries, and the sums of their days hold them")
+
+
 def _ask(location: Location, statement: str) -> list[Any]:
     if location.server:
         with location.connect() as server:
@@ -132,4 +157,4 @@ def _ask(location: Location, statement: str) -> list[Any]:
 
 
 # What else must be so in a database of this version's shape. Each names itself in its checks.
-CHECKS: tuple[Callable[[Location], Iterator[Check]], ...] = (_keys,)
+CHECKS: tuple[Callable[[Location], Iterator[Check]], ...] = (_keys, _ledger)
