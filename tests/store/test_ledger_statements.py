@@ -1,5 +1,6 @@
 """Entries in the database: each once, and the sums of their days always those of the entries."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, func, select
 from tests.ledger.samples import DAY, entry
 
+from dragoman.store import Location
+from dragoman.store.engine import engine_of
 from dragoman.store.ledger_queries import Filter, get_entry, list_entries, sum_usage
 from dragoman.store.ledger_schema import entries, usage
 from dragoman.store.ledger_statements import put_entries, put_prices, spent
@@ -21,10 +24,10 @@ def rows(*given: Any) -> list[list[Any]]:
 
 
 @pytest.fixture
-def engine() -> Engine:
-    made = create_engine("sqlite://")
-    metadata.create_all(made)
-    return made
+def engine(location: Location) -> Iterator[Engine]:
+    made = engine_of(location, writing=True)
+    yield made
+    made.dispose()
 
 
 def test_the_tables_columns_stand_in_the_order_of_an_entrys_fields() -> None:
