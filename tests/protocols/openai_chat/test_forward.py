@@ -157,6 +157,57 @@ def test_extra_body_is_lifted() -> None:
     assert forward(body, "m", profile_for("openai-chat", "gemini-2.5-flash")) == body
 
 
+def test_what_is_not_lifted_of_an_extra_body_is_told() -> None:
+    nested = {
+        "stream": True,
+        "model": "other",
+        "top_k": 3,
+        "n": None,
+        "google": {
+            "thinking_config": {"include_thoughts": True, "thinking_budget": 512},
+            "thinkingConfig": "high",
+            "labels": {"a": "b"},
+        },
+        "extra_body": {"google": {"thinking_config": {"thinking_level": "low"}}, "seed": 1, "odd": None},
+    }
+    body = json.dumps({"model": "m", "top_k": 2, "messages": [], "extra_body": nested}).encode()
+    out = PROTOCOL.forward(body, PROTOCOL.peek(body, ROUTE), ROUTE, "m", OPENAI)
+    # What stands in an `extra_body` is what OpenAI's SDKs would have put in the place of the rest.
+    assert json.loads(out.body) == {"model": "m", "messages": [], "top_k": 3, "google": {"labels": {"a": "b"}}}
+    assert not out.stream
+    assert [(loss.path, loss.harmless) for loss in out.losses] == [
+        ("extra_body.stream", False),
+        ("extra_body.model", False),
+        ("extra_body.google.thinking_config.include_thoughts", True),
+        ("extra_body.google.thinking_config.thinking_budget", False),
+        ("extra_body.google.thinkingConfig", False),
+        ("extra_body.extra_body.google.thinking_config.thinking_level", False),
+        ("extra_body.extra_body.seed", False),
+    ]
+
+
+@pytest.mark.parametrize("value", ["x", 1, True, []])
+def test_an_extra_body_is_an_object(value: Any) -> None:
+    body = json.dumps({"model": "m", "extra_body": value}).encode()
+    with pytest.raises(BadRequest) as caught:
+        PROTOCOL.forward(body, PROTOCOL.peek(body, ROUTE), ROUTE, "m", OPENAI)
+    assert caught.value.param == "extra_body"
+
+
+def test_what_a_request_is_stands_at_the_top() -> None:
+    nested = {"stream": True, "stream_options": {"include_usage": True}, "model": "other", "extra_body": {"top_k": 3}}
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "extra_body": nested}
+    request = PROTOCOL.read_request(json.dumps(body).encode(), ROUTE)
+    assert not request.stream
+    assert not request.include_usage
+    assert [(extra.owner, extra.path) for extra in request.extras] == [
+        ("", "extra_body.stream"),
+        ("", "extra_body.stream_options"),
+        ("", "extra_body.model"),
+        ("", "extra_body.extra_body.top_k"),
+    ]
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.text(max_size=8) | st.sampled_from(["model", "m"]),
     lambda inner: (

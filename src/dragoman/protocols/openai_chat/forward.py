@@ -6,8 +6,7 @@
 - spellings that the vendor is known to refuse:
   - role `developer` becomes `system` where the server knows no `developer` (llama.cpp's templates, Ark);
   - `reasoning_effort: "none"` becomes `thinking: {"type": "disabled"}` for Ark;
-  - a literal `extra_body` member, which OpenAI refuses as an unknown parameter, is lifted to the top, and Google's
-    `thinking_config` in it is left out where the vendor is not Google;
+  - a literal `extra_body` member, which OpenAI refuses as an unknown parameter, is lifted to the top (`extra_body`);
 - calls of the current turn that lost their signature, where the model wants one (`unsigned`).
 
 A body is parsed for a mend only when a search of its bytes finds the word.
@@ -20,6 +19,7 @@ from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, Loss
 from dragoman.protocols.base import Outgoing, Peek
 from dragoman.protocols.openai import fields
+from dragoman.protocols.openai_chat.extra_body import lifted
 from dragoman.protocols.openai_chat.unsigned import signed
 from dragoman.protocols.openai_chat.write_request import PATH
 from dragoman.wire.body import Head, head_of, members, replace, with_model
@@ -50,8 +50,9 @@ def forward(body: bytes, peeked: Peek, model: str, profile: Profile) -> Outgoing
     """Raises BadRequest for function tools that the model would ignore without a word, and for pictures that it cannot see."""
     if model != peeked.model:
         body = with_model(body, peeked.model, model)
+    losses: tuple[Loss, ...] = ()
     if b'"extra_body"' in body and profile.family != "gemini":
-        body = _lift_extra_body(body)
+        body, losses = lifted(body)
     if profile.family == "ark" and b'"reasoning_effort"' in body:
         body = _disable_thinking(body)
     if not profile.developer_role and b'"developer"' in body:
@@ -62,9 +63,9 @@ def forward(body: bytes, peeked: Peek, model: str, profile: Profile) -> Outgoing
         _refuse_pictures(body, model)
     if peeked.stream and not peeked.include_usage:
         body = _ask_usage(body)
-    losses: tuple[Loss, ...] = ()
     if profile.signed_calls:
-        body, losses = signed(body)
+        body, unsigned = signed(body)
+        losses = (*losses, *unsigned)
     return Outgoing(PATH, body, peeked.stream, losses)
 
 
@@ -76,27 +77,6 @@ def _ask_usage(body: bytes) -> bytes:
     raw = held.get("stream_options")
     options = decode(bytes(raw)) if raw is not None else None
     held["stream_options"] = {**(options or {}), "include_usage": True}
-    return _encode(held)
-
-
-def _lift_extra_body(body: bytes) -> bytes:
-    held = members(body)
-    raw = held.get("extra_body")
-    if raw is None:
-        return body
-    nested = decode(bytes(raw))
-    del held["extra_body"]
-    if type(nested) is dict:
-        google = nested.get("google")
-        if type(google) is dict:
-            google = {
-                name: value for name, value in google.items() if name not in ("thinking_config", "thinkingConfig")
-            }
-            nested = {**nested, "google": google}
-            if not google:
-                del nested["google"]
-        for name, value in nested.items():
-            held.setdefault(name, value)
     return _encode(held)
 
 

@@ -13,6 +13,7 @@ from dragoman.protocols.openai import fields
 from dragoman.protocols.openai.shapes import check
 from dragoman.protocols.openai_chat import read_tools
 from dragoman.protocols.openai_chat.draft import LEGACY, Draft
+from dragoman.protocols.openai_chat.extra_body import AT_THE_TOP
 from dragoman.protocols.openai_chat.read_google import read_google, read_image_config
 from dragoman.protocols.openai_chat.read_messages import Conversation
 from dragoman.protocols.openai_chat.shapes import REQUEST, WEB_SEARCH
@@ -252,8 +253,16 @@ def _extra_body(draft: Draft, value: Any, key: str) -> None:
             read_google(draft, option, f"{key}.google")
         elif name == "extra_body":  # the Python of Google's documentation, through a client that nests it once more
             nested = fields.table(option, f"{key}.extra_body")
-            read_google(draft, nested.get("google") or {}, f"{key}.extra_body.google")
-        elif (reader := _READERS.get(name)) is not None and reader is not _skip:
+            for inner, held in nested.items():
+                if held in fields.EMPTY:
+                    continue
+                if inner == "google":
+                    read_google(draft, held, f"{key}.extra_body.google")
+                else:
+                    draft.extras.append(Extra("", inner, held, f"{key}.extra_body.{inner}"))
+        elif name in AT_THE_TOP:
+            draft.extras.append(Extra("", name, option, f"{key}.{name}"))
+        elif (reader := _READERS.get(name)) is not None:
             reader(draft, option, name)
         else:
             draft.extras.append(Extra("", name, option, f"{key}.{name}"))
