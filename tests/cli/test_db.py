@@ -8,8 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.ledger.samples import entry
 
 from cli.conftest import Run, data_of
+from dragoman.ledger import Journal, journal_of
+from dragoman.ledger.entry import encode
 from dragoman.store.migrate import NEWEST
 
 
@@ -44,6 +47,18 @@ def test_backup_and_verify(placed: Path, run: Run) -> None:
     (placed / "copy.db").rename(placed / "data" / "dragoman.db")
     (placed / "dragoman.yaml").write_text("database: sqlite\n")
     assert data_of(run("keys", "show", "ci", "--json"))["ending"] == secret[-4:]
+
+
+def test_a_backup_holds_what_is_still_in_the_journal(placed: Path, run: Run) -> None:
+    assert run("db", "migrate").exit_code == 0
+    directory = journal_of(placed / "data")
+    directory.mkdir(parents=True)
+    journal = Journal(directory, limit=2**24)
+    journal.append(encode(entry(1)))
+    path = Path(run("db", "backup").stdout.strip())
+    journal.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT request_id FROM entries").fetchall() == [(entry(1).request_id,)]
 
 
 def test_verify_says_what_is_wrong(shell: Path, run: Run) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dragoman.cli.output import Failed
+from dragoman.cli.output import Failed, say
 
 if TYPE_CHECKING:
     from dragoman.config import Loaded
@@ -26,3 +27,20 @@ def location_or_fail(loaded: Loaded) -> Location:
             f"The data directory {settings.data} cannot be used: {error.strerror or error}.",
             "Choose another with --data DIR.",
         ) from None
+
+
+def take_in_journals(location: Location, data: Path) -> None:
+    """What requests have left in the journals of this data directory is on the ledger from the moment that they ended; here it
+    comes into the database too. A database of another version's shape is left as it is."""
+    from dragoman.ledger import catch_up, journal_of
+    from dragoman.store import EntryTable
+    from dragoman.store.migrate import NEWEST, revision_of
+
+    table = EntryTable(location)
+    try:
+        if revision_of(location) == NEWEST:
+            catch_up(journal_of(data), table.put)
+    except Exception as error:  # drivers' errors have no common class
+        say(f"What is in the journal {journal_of(data)} is left out: {location.refused(error)}")
+    finally:
+        table.close()

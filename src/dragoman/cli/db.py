@@ -64,7 +64,7 @@ def backup_command(file: Path | None, config: Path | None, data: Path | None, as
 
     Gateways go on meanwhile. Of PostgreSQL too a SQLite file is made: any gateway can run on it as its dragoman.db.
     """
-    from dragoman.cli.database import location_or_fail
+    from dragoman.cli.database import location_or_fail, take_in_journals
     from dragoman.store import StoreRefused
     from dragoman.store.backup import BackupFailed, backup
 
@@ -72,6 +72,8 @@ def backup_command(file: Path | None, config: Path | None, data: Path | None, as
     location = location_or_fail(loaded)
     if file is None:
         file = loaded.settings.data / "backups" / time.strftime("dragoman-%Y%m%dT%H%M%SZ.db", time.gmtime())
+    if location.server or location.path.exists():
+        take_in_journals(location, loaded.settings.data)
     try:
         made = backup(location, file)
     except (StoreRefused, BackupFailed) as error:
