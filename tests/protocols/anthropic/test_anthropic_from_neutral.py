@@ -547,3 +547,14 @@ def test_cost_grows_with_the_history_and_no_faster() -> None:
 
     # Sixteen times the turns; squares would cost 256 times as much.
     assert seconds(1600) < 64 * seconds(100)
+
+
+@pytest.mark.parametrize("role", ["user", "system"])
+@pytest.mark.parametrize("profile", [BUDGET, ADAPTIVE, NEWEST])
+def test_a_blank_last_turn_makes_no_beginning_of_the_turn_before(profile: Profile, role: Any) -> None:
+    said = Message("assistant", (Text("Hello"),), "messages.1")
+    body, losses = asked(profile, (*HI, said, Message(role, (Text(" "),), "messages.2")))
+    assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "user"]
+    assert body["messages"][1]["content"] == [{"type": "text", "text": "Hello"}]
+    assert body["messages"][2]["content"] == [{"type": "text", "text": "[The user says nothing.]"}]
+    assert losses == []

@@ -299,3 +299,10 @@ def test_the_path() -> None:
 
     assert path("models/gemini-2.5-flash") == "/v1beta/models/gemini-2.5-flash:generateContent"
     assert path("tunedModels/a b", stream=True) == "/v1beta/tunedModels/a%20b:streamGenerateContent?alt=sse"
+
+
+def test_an_answer_that_was_begun_in_several_messages_is_left_out_whole() -> None:
+    begun = [Message("assistant", (Text(word),), f"messages[{number}]") for number, word in ((1, "a"), (2, "b"))]
+    body, losses = write(turns(ASK, *begun))
+    assert body["contents"] == [{"role": "user", "parts": [{"text": "x"}]}]
+    assert losses == [("messages[2]", False), ("messages[1]", False)]

@@ -36,6 +36,7 @@ THINKING = ("thinking", "redacted_thinking")
 _UNSIGNED = "A signature goes back to its maker only."
 _BEGINNING = "[The conversation begins with the assistant's words.]"
 _SHOWN = "[What the assistant showed:]"
+_BLANK = "[The user says nothing.]"
 
 
 def write_messages(request: Request, profile: Profile, losses: Losses) -> tuple[list[Json], list[Json]]:
@@ -47,6 +48,10 @@ def write_messages(request: Request, profile: Profile, losses: Losses) -> tuple[
     for number, message in enumerate(paired(request.messages, losses)):
         scribe.take(message, number)
     turns = scribe.finish()
+    if turns and turns[-1]["role"] == "assistant" and request.messages[-1].role != "assistant":
+        # Left out, it would make of the assistant's turn before it the beginning of the answer that is asked for.
+        losses.add_path(request.messages[-1].origin, "Claude takes no blank text; words say that it is.", harmless=True)
+        turns.append({"role": "user", "content": [{"type": "text", "text": _BLANK}]})
     if not turns:
         if not system:
             raise BadRequest(
@@ -119,8 +124,9 @@ class _Scribe:
             told: list[Json] = []
             for at, part in enumerate(message.parts):
                 self._other(part, message, at, told)
-            self._close()
-            self._written.append({"role": "system", "content": told})
+            if told:
+                self._close()
+                self._written.append({"role": "system", "content": told})
         else:
             # Order is meaning: what is said in mid-conversation is not moved to its beginning.
             for at, part in enumerate(message.parts):

@@ -90,11 +90,13 @@ def _hoist(messages: tuple[Message, ...], system: list[Text]) -> tuple[Message, 
 
 def _without_prefill(messages: tuple[Message, ...], losses: Losses) -> tuple[Message, ...]:
     """Gemini does not continue an answer that was begun for it; a closing call is left for the vendor to judge."""
-    last = messages[-1]
-    if len(messages) == 1 or any(isinstance(part, ToolCall) for part in last.parts):
-        return messages
-    losses.add_path(last.origin, "Gemini does not continue an answer that was begun for it")
-    return messages[:-1]
+    while len(messages) > 1 and messages[-1].role == "assistant":
+        last = messages[-1]
+        if any(isinstance(part, ToolCall) for part in last.parts):
+            break
+        losses.add_path(last.origin, "Gemini does not continue an answer that was begun for it")
+        messages = messages[:-1]
+    return messages
 
 
 def _extras(request: Request, body: Object, losses: Losses) -> None:
