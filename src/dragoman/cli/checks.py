@@ -16,8 +16,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from dragoman.cli.inprocess import gateway_here
 from dragoman.admin.probe import HASTY, Probe, probe
+from dragoman.cli.inprocess import gateway_here
 from dragoman.config import Loaded, Settings
 from dragoman.config.check import LEAST_KEY
 from dragoman.config.presets import LOCAL_MODEL, PRESETS

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from dragoman.cli.output import Failed
 from dragoman.admin.probe import url_of
+from dragoman.cli.output import Failed
 from dragoman.ir import DragomanError, Loss
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.choose import choose

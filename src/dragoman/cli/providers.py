@@ -130,8 +130,8 @@ def _models(count: int) -> str:
 
 
 async def _probe_all(loaded: Loaded, names: list[str], verbose: bool) -> list[Probe]:
-    from dragoman.cli.inprocess import gateway_here
     from dragoman.admin.probe import probe
+    from dragoman.cli.inprocess import gateway_here
 
     async with gateway_here(loaded, verbose=verbose) as here:
         return await asyncio.gather(*(probe(here.gateway, loaded, name) for name in names))
