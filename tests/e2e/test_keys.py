@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from dragoman.store.keys import Keys
 from e2e import canned
 from e2e.canned_responses import responses
 from e2e.gateway import Gateway, provider, running, wait_until
+from e2e.processes import workers
 from e2e.vendor import serving
 from postgres import PostgresServer
 
@@ -122,8 +125,15 @@ def test_a_key_that_expires(gateway: Gateway, keys: Keys) -> None:
 def test_a_worker_that_is_started_again_knows_the_keys(gateway: Gateway, keys: Keys) -> None:
     made = keys.create({"name": "kept"}, "tests")
     everywhere(gateway, made.secret, 200)
-    gateway.signal(1)  # a reload keeps them, too
+    gateway.signal(signal.SIGHUP)  # a reload keeps them, too
     gateway.wait_for_log(lambda line: line["event"] == "the configuration was reloaded")
+    assert answers(gateway, made.secret) == {(200, "")}
+    old = workers(gateway.process.pid)
+    os.kill(old[0], signal.SIGKILL)
+    wait_until(lambda: len(now := workers(gateway.process.pid)) == 2 and old[0] not in now)
+    # While one of them starts, the other answers; and once it listens, it knows.
+    os.kill(old[1], signal.SIGKILL)
+    wait_until(lambda: len(now := workers(gateway.process.pid)) == 2 and old[1] not in now)
     assert answers(gateway, made.secret) == {(200, "")}
 
 
@@ -183,9 +193,11 @@ def test_what_a_file_key_had_kept_is_found_again(tmp_path: Path) -> None:
 
 
 def _back_to_names(connection: sqlite3.Connection) -> None:
-    for table in ("responses", "items", "signatures"):
+    owned = ("responses", "items", "signatures")
+    for table in owned:
         connection.execute(f"UPDATE {table} SET owner = substr(owner, 6) WHERE owner LIKE 'file:%'")
-    for table in ("keys", "audit", "versions", "settings"):
-        connection.execute(f"DROP TABLE {table}")
+    for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        if table not in (*owned, "alembic_version"):
+            connection.execute(f"DROP TABLE {table}")
     connection.execute("UPDATE alembic_version SET version_num = '0002'")
     connection.commit()
