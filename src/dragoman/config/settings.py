@@ -113,6 +113,10 @@ class Ledger(Section):
         default="refuse",
         description="What becomes of requests once that space is nearly used up: refused with 503, or answered and not recorded.",
     )
+    unpriced: Literal["refuse", "allow"] = Field(
+        default="refuse",
+        description="Whether keys with a budget may use models whose price is not known; what those cost is then in no budget.",
+    )
 
 
 class Local(Section):
@@ -225,6 +229,20 @@ class Target(Section):
     )
 
 
+class Limits(Section):
+    """How much may be asked for; what is unset is unlimited."""
+
+    requests_per_minute: Whole | None = Field(
+        default=None, ge=1, le=10**9, description="Requests started in a minute.", examples=[60]
+    )
+    tokens_per_minute: Whole | None = Field(
+        default=None, ge=1, le=10**12, description="Input and output tokens in a minute.", examples=[100000]
+    )
+    concurrent_requests: Whole | None = Field(
+        default=None, ge=1, le=10**6, description="Requests open at the same time.", examples=[8]
+    )
+
+
 class Model(Section):
     """A model name of your own and where it leads."""
 
@@ -241,21 +259,10 @@ class Model(Section):
     aliases: tuple[ModelName, ...] = Field(
         default=(), description="Further names for the same model.", examples=[["quick"]]
     )
+    limits: Limits = Field(
+        default_factory=Limits, description="Rates of the model, whichever keys ask for it; a key's own hold besides."
+    )
     description: Text | None = Field(default=None, max_length=2000, description="A sentence for the model's page.")
-
-
-class Limits(Section):
-    """How much a key may ask for; what is unset is unlimited."""
-
-    requests_per_minute: Whole | None = Field(
-        default=None, ge=1, le=10**9, description="Requests started in a minute.", examples=[60]
-    )
-    tokens_per_minute: Whole | None = Field(
-        default=None, ge=1, le=10**12, description="Input and output tokens in a minute.", examples=[100000]
-    )
-    concurrent_requests: Whole | None = Field(
-        default=None, ge=1, le=10**6, description="Requests open at the same time.", examples=[8]
-    )
 
 
 class Budget(Section):

@@ -177,6 +177,11 @@ class Tally:
             self._state.store_failures = total
             self._changed = True
 
+    def limited(self, limit: str) -> None:
+        """A request was refused by this kind of limit: requests, tokens, concurrent, budget, full."""
+        self._state.limited[limit] = self._state.limited.get(limit, 0) + 1
+        self._changed = True
+
     def ledger(self, *, queue: int, failures: int, lost: int) -> None:
         """How many entries wait for the database; and since the start of this process, how often it took none, and for how many
         there was no place."""

@@ -188,6 +188,12 @@ STORE_FAILURES = Metric(
     "counter",
     "What could not be written into the database, or read from it; the requests went on without.",
 )
+LIMITED = Metric(
+    "dragoman_limit_rejections_total",
+    "counter",
+    "Requests refused because a limit or a budget was reached.",
+    ("limit",),
+)
 LEDGER_QUEUE = Metric(
     "dragoman_ledger_queue_length",
     "gauge",

@@ -72,6 +72,7 @@ class State(Struct):
     store_failures: int = 0
     ledger_failures: int = 0
     ledger_lost: int = 0
+    limited: dict[str, int] = {}
     absorbed: list[str] = []
 
     def add(self, other: "State", *, gauges: bool) -> None:
@@ -87,6 +88,8 @@ class State(Struct):
         self.store_failures += other.store_failures
         self.ledger_failures += other.ledger_failures
         self.ledger_lost += other.ledger_lost
+        for limit, times in other.limited.items():
+            self.limited[limit] = self.limited.get(limit, 0) + times
         if gauges:
             for gauge, value in other.gauges.items():
                 self.gauges[gauge] = _join(gauge[0], self.gauges.get(gauge), value)

@@ -13,6 +13,7 @@ from dragoman.protocols.base import Headers, Peek, Route, WireProtocol
 if TYPE_CHECKING:
     from dragoman.carry import Inward, Signatures
     from dragoman.catalog.directory import Resolved
+    from dragoman.limits import Grant, Rule, Standing
     from dragoman.pipeline.key import Key
     from dragoman.pipeline.snapshot import Snapshot
     from dragoman.pipeline.state import State
@@ -29,6 +30,7 @@ class Call:
         "client_closed",
         "error",
         "first_byte",
+        "grant",
         "id",
         "inward",
         "key",
@@ -42,10 +44,12 @@ class Call:
         "request",
         "resolved",
         "route",
+        "rules",
         "said",
         "sample",
         "signatures",
         "snapshot",
+        "standing",
         "started",
         "state",
         "status",
@@ -92,6 +96,10 @@ class Call:
         self.sample = b""
         self.said = 0
         self.recorded = False
+        # What limits the request, what it was granted, and what is left.
+        self.rules: tuple[Rule, ...] = ()
+        self.grant: Grant | None = None
+        self.standing: Standing | None = None
 
     def client_left(self) -> None:
         self.client_closed = True
@@ -115,6 +123,8 @@ class Call:
             paths = dict.fromkeys(loss.path for loss in self.losses if not loss.harmless)
             if paths:
                 found.append((b"x-dragoman-losses", header_text(_joined(list(paths)))))
+        if self.standing is not None and self.protocol is not None:
+            found += self.protocol.write_standing(self.standing, self.when)
         return found
 
 

@@ -19,6 +19,7 @@ from dragoman.pipeline.kept import answer_kept
 from dragoman.pipeline.models import answer_models
 from dragoman.pipeline.record import check_ledger
 from dragoman.pipeline.refuse import refuse
+from dragoman.pipeline.reserve import reserve
 from dragoman.pipeline.settle import settle
 from dragoman.pipeline.state import State, owner_of
 from dragoman.pipeline.target import ask_target
@@ -79,7 +80,7 @@ async def _read(call: Call, caller: Caller) -> None:
 
 async def _answer(call: Call, caller: Caller, gateway: Gateway) -> None:
     """Tries one target after the other until one answers. What has begun to leave is never begun again."""
-    steps = choose(call, gateway)
+    steps = await reserve(call, gateway, choose(call, gateway))
     told: DragomanError | None = None
     for step in steps:
         try:

@@ -10,6 +10,7 @@ from dragoman.carry import Signatures
 from dragoman.catalog.price import Price
 from dragoman.ir import Overloaded
 from dragoman.ledger import Ledger
+from dragoman.limits import Demand, Meter
 from dragoman.local.gate import Busy, Gate
 from dragoman.observe.logs import Logs
 from dragoman.observe.metrics import Tally
@@ -36,7 +37,7 @@ class Engine(Protocol):
 
 class Gateway:
     """`store` is where what must outlive an exchange is kept; without one, it is kept in memory. Without a `ledger`, no entries
-    are made."""
+    are made; without a `meter`, nothing is limited."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Gateway:
         workers: int = 1,
         store: Store | None = None,
         ledger: Ledger | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.tally = tally
@@ -60,6 +62,9 @@ class Gateway:
         self.lists = Lists()
         self.store = store
         self.ledger = ledger
+        self.meter = meter
+        # What a request is to limits that count neither tokens nor money.
+        self.one_request = Demand(0, 0)
         self.price_names: dict[Price, str] = {}
         self.signatures = Signatures(store)
         # The bound is on the whole machine's one model, so each worker has its share of it. Like the model's own size it is

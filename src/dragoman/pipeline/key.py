@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dragoman.config import FileKey
-from dragoman.limits.values import NANOS, Budget, Limits
+from dragoman.limits import NANOS, Budget, Limits, Rule
 from dragoman.store import HeldKey
 
 End = Literal["expired", "revoked", "replaced"]
@@ -35,6 +35,7 @@ class Key(Struct, frozen=True):
     end: End = "expired"
     limits: Limits | None = None
     budget: Budget | None = None
+    rule: Rule | None = None
 
     def may_use(self, *names: str) -> bool:
         """Whether the key may use a model known by any of these names."""
@@ -44,6 +45,13 @@ class Key(Struct, frozen=True):
 @lru_cache(maxsize=4096)
 def _fits(patterns: tuple[str, ...], names: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
+
+
+def limited(key: Key) -> Key:
+    """With its rule, if it is limited by anything."""
+    if key.limits is None and key.budget is None:
+        return key
+    return replace(key, rule=Rule(f"key:{key.id}", f"the key {key.name!r}", key.limits, key.budget))
 
 
 ROOT = Key("root", "root", root=True)
@@ -58,13 +66,15 @@ def digest(secret: bytes) -> bytes:
 def of_file(key: FileKey) -> tuple[bytes, Key]:
     """By its digest."""
     given = {name: getattr(key.limits, name) for name in _LIMITS}
-    return digest(key.key.get_secret_value().encode()), Key(
-        f"file:{key.name}",
-        key.name,
-        key.models,
-        expires=key.expires_at.astimezone(UTC).timestamp() if key.expires_at else None,
-        limits=Limits(**given) if any(limit is not None for limit in given.values()) else None,
-        budget=Budget(int(key.budget.usd * NANOS), key.budget.window) if key.budget is not None else None,
+    return digest(key.key.get_secret_value().encode()), limited(
+        Key(
+            f"file:{key.name}",
+            key.name,
+            key.models,
+            expires=key.expires_at.astimezone(UTC).timestamp() if key.expires_at else None,
+            limits=Limits(**given) if any(limit is not None for limit in given.values()) else None,
+            budget=Budget(int(key.budget.usd * NANOS), key.budget.window) if key.budget is not None else None,
+        )
     )
 
 
@@ -121,7 +131,7 @@ def _opened(held: HeldKey) -> dict[bytes, Key]:
 
 
 def _key(held: HeldKey, ends: list[tuple[float, End]]) -> Key:
-    key = Key(held.id, held.name, held.models, limits=held.limits, budget=held.budget)
+    key = limited(Key(held.id, held.name, held.models, limits=held.limits, budget=held.budget))
     if not ends:
         return key
     expires, end = min(ends)

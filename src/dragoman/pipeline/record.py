@@ -14,6 +14,8 @@ from dragoman.ledger import Entry
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.estimate import estimated
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.key import Key
+from dragoman.pipeline.reserve import settle_grant
 from dragoman.wire import json
 
 _MAX_NAME = 256
@@ -43,13 +45,19 @@ def record(call: Call, gateway: Gateway) -> None:
     call.recorded = True
     usage = _used(call)
     cost, price = _cost(call, gateway, usage)
-    ledger = gateway.ledger
-    if ledger is None:
-        return
+    if gateway.ledger is not None:
+        gateway.ledger.enter(_entry(call, key, usage, cost, price))
+    # Behind the entry, so that what is killed in between is not forgotten when the ledger is asked again.
+    if call.grant is not None:
+        used = usage.total if usage is not None else 0
+        settle_grant(gateway, call.grant, used, cost or 0, asked=call.attempts > 0)
+
+
+def _entry(call: Call, key: Key, usage: Usage | None, cost: int | None, price: str | None) -> Entry:
     step, resolved = call.step, call.resolved
     target = step.target if step is not None else None
     first_byte = call.first_byte
-    ledger.enter(
+    return (
         # By place, in the order of its fields: by name costs several times as much.
         Entry(
             call.id,

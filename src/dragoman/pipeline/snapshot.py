@@ -13,6 +13,7 @@ from dragoman.catalog.directory import Directory, Named, Resolved, Target
 from dragoman.catalog.price import Price, price_of_rates
 from dragoman.catalog.prices import PriceBook, Seller
 from dragoman.config import Settings
+from dragoman.limits import Limits, Rule
 from dragoman.observe.redaction import Redactor
 from dragoman.pipeline.key import ROOT, TRIAL, Key, of_file
 from dragoman.pipeline.step import Step
@@ -34,6 +35,8 @@ class Snapshot(Struct, frozen=True):
     # By the model's own name: the operator's prices, and context windows.
     prices: dict[str, Price]
     windows: dict[str, int]
+    # What limits a model, whoever asks for it.
+    rules: dict[str, Rule]
     # (model's name as asked, caller's protocol) -> what it leads to; filled as requests come.
     plans: dict[tuple[str, str], tuple[Resolved, dict[Target, Step]]] = msgspec.field(default_factory=dict)
 
@@ -104,7 +107,13 @@ def snapshot_of(
         ),
         {name: own_price(name, model.price) for name, model in settings.models.items() if model.price is not None},
         {name: model.context_window for name, model in settings.models.items() if model.context_window is not None},
+        {name: rule for name, model in settings.models.items() if (rule := _rule(name, model)) is not None},
     )
+
+
+def _rule(name: str, model: config.Model) -> Rule | None:
+    limits = model.limits.model_dump(exclude_none=True)
+    return Rule(f"model:{name}", f"the model {name!r}", Limits(**limits)) if limits else None
 
 
 def own_price(name: str, price: config.Price) -> Price:

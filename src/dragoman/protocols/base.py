@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import DragomanError, Event, Loss, Losses, Request, Response, Spelling, UpstreamRefused, Usage
+from dragoman.limits import Standing
 
 Operation = Literal[
     "generate",
@@ -168,6 +169,10 @@ class WireProtocol(Interface):
 
     def write_error(self, error: DragomanError, route: Route | None) -> tuple[int, Headers, bytes]:
         """Status, headers (content-type, retry-after and the like) and body."""
+        ...
+
+    def write_standing(self, standing: Standing, when: float) -> Headers:
+        """The headers that tell callers what is left of their limits; `when` is the time now, in Unix seconds."""
         ...
 
     def write_count(self, tokens: int) -> bytes: ...

@@ -22,12 +22,14 @@ import structlog
 
 from dragoman.config import ConfigError, Loaded, Settings
 from dragoman.ledger import catch_up, has_any, journal_of, remove_unfinished
+from dragoman.limits import SharedTable
 from dragoman.local.pull import pull
 from dragoman.local.supervise import LocalModel, State
 from dragoman.observe import logs, metrics
 from dragoman.pipeline.key import digest
 from dragoman.server.bind import check_exposure, listen
 from dragoman.server.control import Channel
+from dragoman.server.places import limits_of
 from dragoman.server.root_key import RootKey, given_key, keep, root_key
 from dragoman.server.watched import Watched, needs_restart
 from dragoman.store import EntryTable, HeldKey, Location, StoreRefused, location_of
@@ -85,6 +87,7 @@ class Supervisor:
         self._reloading = asyncio.Lock()
         self._listener: socket.socket | None = None
         self._directory: Path | None = None
+        self._limits: SharedTable | None = None
         self._applied_at = time.time()
         self._watched = Watched(loaded.path)
         self._location: Location | None = None
@@ -104,7 +107,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload_and_log("signal")))
         try:
             count = self.settings.server.workers
-            self._keepers = [asyncio.create_task(self._keep_worker(), name=f"worker-{n}") for n in range(count)]
+            self._keepers = [asyncio.create_task(self._keep_worker(n), name=f"worker-{n}") for n in range(count)]
             if self.loaded.demo and self.local is not None:
                 await self.local.start()
             self._spawn(self._watch())
@@ -143,6 +146,14 @@ class Supervisor:
                 f"The data directory {data} cannot be used: {error.strerror or error}. Choose another with --data DIR."
             ) from None
         self._directory = Path(tempfile.mkdtemp(prefix="dragoman-"))
+        try:
+            self._limits = SharedTable.create(limits_of(self._directory), workers=settings.server.workers)
+        except OSError as error:
+            self._listener.close()
+            raise StartFailed(
+                f"There is no room for what is limited in {self._directory}: {error.strerror or error}. Choose another directory "
+                "with TMPDIR."
+            ) from None
         if self.loaded.demo:
             # The demo's model costs nobody money; a key for it may be shown at each start, and ends with the process.
             self.trial_key = new_secret("dgm_try_")
@@ -207,11 +218,11 @@ class Supervisor:
 
     # --- workers
 
-    async def _keep_worker(self) -> None:
+    async def _keep_worker(self, number: int) -> None:
         """One worker after the other, for as long as we live."""
         deaths = 0
         while not self._stopping:
-            worker = await self._start_worker()
+            worker = await self._start_worker(number)
             self._workers.add(worker)
             if self._stopping:
                 worker.channel.send("drain")
@@ -234,9 +245,12 @@ class Supervisor:
                 return
             _log.error("a worker process died and is started again", status=code, pid=worker.process.pid)
             await asyncio.get_running_loop().run_in_executor(None, self._recover)
+            # Behind its entries: what it had spent is asked of the ledger anew.
+            if self._limits is not None:
+                self._limits.forget_worker(number)
             await asyncio.sleep(0.1 * 2**deaths)
 
-    async def _start_worker(self) -> WorkerProcess:
+    async def _start_worker(self, number: int) -> WorkerProcess:
         assert self._listener is not None and self._directory is not None
         ours, theirs = socket.socketpair()
         with theirs:
@@ -247,6 +261,7 @@ class Supervisor:
                 str(theirs.fileno()),
                 str(self._listener.fileno()),
                 str(self._directory),
+                str(number),
                 pass_fds=(theirs.fileno(), self._listener.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
             )
@@ -428,6 +443,8 @@ class Supervisor:
         if self._keyring is not None:
             self._keyring_thread.submit(self._keyring.close)
         self._keyring_thread.shutdown(wait=False)
+        if self._limits is not None:
+            self._limits.close()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
 

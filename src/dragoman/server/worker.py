@@ -1,6 +1,6 @@
 """A data worker: one event loop that answers model traffic on the public socket.
 
-Started by the supervisor as `python -m dragoman.server.worker CONTROL_FD LISTEN_FD METRICS_DIR`; told its settings over the
+Started by the supervisor as `python -m dragoman.server.worker CONTROL_FD LISTEN_FD DIRECTORY NUMBER`; told its settings over the
 control channel, and ends when that channel does.
 """
 
@@ -23,6 +23,7 @@ import uvloop
 
 from dragoman.config import Settings
 from dragoman.ledger import Journal, Ledger, journal_of
+from dragoman.limits import LocalMeter, SharedTable
 from dragoman.observe import logs, metrics
 from dragoman.pipeline.closing import CLOSING
 from dragoman.pipeline.gateway import Gateway
@@ -32,6 +33,7 @@ from dragoman.server.application import Application
 from dragoman.server.control import Channel
 from dragoman.server.engine import RemoteEngine
 from dragoman.server.http import CallerConnection
+from dragoman.server.places import limits_of
 from dragoman.store import EntryTable, HeldKey, Store, location_of
 from dragoman.wire import json
 
@@ -62,7 +64,11 @@ def open_ledger(settings: Settings) -> Ledger:
 
 
 class Worker:
-    def __init__(self, channel: Channel, listener: socket.socket, directory: Path, first: dict[str, Any]) -> None:
+    """`number` tells the workers of one gateway apart: what one of them holds of the limits is counted under it."""
+
+    def __init__(
+        self, channel: Channel, listener: socket.socket, directory: Path, number: int, first: dict[str, Any]
+    ) -> None:
         self._channel = channel
         self._listener = listener
         self._directory = directory
@@ -85,6 +91,7 @@ class Worker:
             workers=snapshot.settings.server.workers,
             store=self._store,
             ledger=self._ledger,
+            meter=LocalMeter(SharedTable.open(limits_of(directory), worker=number)),
         )
         self._reloads: list[asyncio.Future[tuple[int, bytes]]] = []
         self._drain = asyncio.Event()
@@ -236,7 +243,7 @@ class Worker:
             return 504, json.encode({"error": {"message": "The reload did not end in time.", "type": "server_error"}})
 
 
-async def _main(control: int, listen: int, directory: Path) -> None:
+async def _main(control: int, listen: int, directory: Path, number: int) -> None:
     channel = await Channel.over(socket.socket(fileno=control))
     first = await channel.receive()
     if first is None:
@@ -245,12 +252,12 @@ async def _main(control: int, listen: int, directory: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    await Worker(channel, socket.socket(fileno=listen), directory, first).run()
+    await Worker(channel, socket.socket(fileno=listen), directory, number, first).run()
 
 
 def main() -> None:
-    control, listen, directory = sys.argv[1:]
-    uvloop.run(_main(int(control), int(listen), Path(directory)))
+    control, listen, directory, number = sys.argv[1:]
+    uvloop.run(_main(int(control), int(listen), Path(directory), int(number)))
 
 
 if __name__ == "__main__":

@@ -81,6 +81,16 @@ class Store:
             raise self._failed("write", error) from None
         return found
 
+    async def spent(self, key_id: str, since_day: int) -> int:
+        """What the key has spent from a day on, in nanodollars; days since 1970, in UTC. Raises StoreUnavailable."""
+
+        def job(connection: Connection) -> int:
+            from dragoman.store import ledger_statements
+
+            return ledger_statements.spent(connection, key_id, since_day)
+
+        return await self._read(job)
+
     async def put_signatures(self, owner: str, blobs: Mapping[str, bytes]) -> bool:
         """`blobs` by the call's id. Whether they are kept."""
         return await self._write(_doing("put_signatures", owner, dict(blobs), int(time.time())))

@@ -6,11 +6,13 @@ from typing import ClassVar
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import DragomanError, Losses, Request, Response, Spelling, UpstreamRefused, Usage
+from dragoman.limits import Standing
 from dragoman.protocols.anthropic import errors, models, routes
 from dragoman.protocols.anthropic import forward as forwarding
 from dragoman.protocols.anthropic.read_request import read_request
 from dragoman.protocols.anthropic.read_response import count_of, read_response, usage_of
 from dragoman.protocols.anthropic.spelling import SPELLING
+from dragoman.protocols.anthropic.standing import write_standing
 from dragoman.protocols.anthropic.stream_reader import AnthropicStreamReader
 from dragoman.protocols.anthropic.stream_writer import AnthropicStreamWriter
 from dragoman.protocols.anthropic.tap import AnthropicTap
@@ -57,6 +59,9 @@ class Anthropic:
 
     def write_error(self, error: DragomanError, route: Route | None) -> tuple[int, Headers, bytes]:
         return errors.write_error(error, route)
+
+    def write_standing(self, standing: Standing, when: float) -> Headers:
+        return write_standing(standing, when)
 
     def write_count(self, tokens: int) -> bytes:
         return models.write_count(tokens)

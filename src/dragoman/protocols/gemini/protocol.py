@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, DragomanError, Losses, Request, Response, Spelling, UpstreamRefused, Usage
+from dragoman.limits import Standing
 from dragoman.protocols.base import Headers, ModelCard, Outgoing, Peek, Route, Stamp
 from dragoman.protocols.gemini import errors, forward, models, routes
 from dragoman.protocols.gemini.read_request import read_request
@@ -47,6 +48,9 @@ class Gemini:
 
     def write_error(self, error: DragomanError, route: Route | None) -> tuple[int, Headers, bytes]:
         return errors.write_error(error, route)
+
+    def write_standing(self, standing: Standing, when: float) -> Headers:
+        return []  # Google's API has none
 
     def write_count(self, tokens: int) -> bytes:
         return models.write_count(tokens)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import DragomanError, Losses, Request, Response, Spelling, UpstreamRefused, Usage
+from dragoman.limits import Standing
 from dragoman.protocols.base import (
     Headers,
     ModelCard,
@@ -18,6 +19,7 @@ from dragoman.protocols.base import (
     Tap,
 )
 from dragoman.protocols.openai import errors, models
+from dragoman.protocols.openai.standing import write_standing
 from dragoman.protocols.openai_chat import forward as forwarding
 from dragoman.protocols.openai_chat import routes
 from dragoman.protocols.openai_chat.read_request import read_request
@@ -58,6 +60,9 @@ class OpenAIChat:
 
     def write_error(self, error: DragomanError, route: Route | None) -> tuple[int, Headers, bytes]:
         return errors.write_error(error, route)
+
+    def write_standing(self, standing: Standing, when: float) -> Headers:
+        return write_standing(standing, when)
 
     def write_count(self, tokens: int) -> bytes:
         return encode({"total_tokens": tokens})

@@ -1,0 +1,72 @@
+"""What a request may come to, before anybody knows: tokens, and money by the dearest of its targets.
+
+The tokens are a fair guess, put right a moment later. The money is a ceiling: whoever has a budget must not be able to
+spend beyond it by asking often at the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from dragoman.limits import Demand
+from dragoman.pipeline.call import Call
+from dragoman.pipeline.estimate import input_tokens, most_input_tokens
+from dragoman.pipeline.step import Step
+
+# What is assumed of a request that bounds its output by nothing: for tokens a minute what answers usually are, for money more
+# than nearly any answer is.
+USUAL_OUTPUT = 1024
+LONG_OUTPUT = 32_768
+_MOST = 2**31
+
+
+class _Bounds(Struct, gc=False):
+    """The members that bound an answer, in any of the protocols. Whether they make sense is judged elsewhere."""
+
+    max_tokens: Any = None
+    max_completion_tokens: Any = None
+    max_output_tokens: Any = None
+    n: Any = None
+    generationConfig: Any = None
+    generation_config: Any = None
+
+
+_decode = msgspec.json.Decoder(_Bounds).decode
+
+
+def demand_of(call: Call, steps: Sequence[Step], *, money: bool) -> Demand:
+    """`money`: what it may cost is asked for too. Of steps without a price nothing is known."""
+    bound, answers = output_bound(call.body)
+    tokens = input_tokens(call.body) + answers * (USUAL_OUTPUT if bound is None else bound)
+    if not money:
+        return Demand(tokens, 0, bound is not None)
+    assert call.resolved is not None
+    into, out = most_input_tokens(call.body), answers * (LONG_OUTPUT if bound is None else bound)
+    highest: int | None = None
+    for step in steps:
+        price = call.snapshot.price(call.resolved.name, step.target, call.when)
+        if price is not None:
+            highest = max(highest or 0, price.estimate_ceiling(into, out))
+    return Demand(tokens, highest, bound is not None)
+
+
+def output_bound(body: bytes) -> tuple[int | None, int]:
+    """The most tokens that one answer may have, as far as the caller says, and how many answers are asked for."""
+    try:
+        told = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None, 1
+    config = told.generationConfig or told.generation_config
+    if type(config) is dict:
+        bound = _whole(config.get("maxOutputTokens", config.get("max_output_tokens")))
+        return bound, _whole(config.get("candidateCount", config.get("candidate_count"))) or 1
+    bounds = (told.max_completion_tokens, told.max_tokens, told.max_output_tokens)
+    return next((found for found in map(_whole, bounds) if found is not None), None), _whole(told.n) or 1
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < _MOST else None

@@ -1,0 +1,115 @@
+"""Reserve: what the key and the model may still have, taken before any vendor is asked, and settled when all is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic, time
+
+from dragoman.ir import DragomanError, Forbidden, Overloaded, TooManyRequests
+from dragoman.limits import Grant, Refused, Rule, Window
+from dragoman.pipeline.call import Call
+from dragoman.pipeline.demand import demand_of
+from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.step import Step
+from dragoman.store import StoreUnavailable
+
+_DAY_SECONDS = 86_400
+
+
+def rules_of(call: Call) -> tuple[Rule, ...]:
+    """What limits the request: its key's rule and its model's, where they have any."""
+    key, resolved = call.key, call.resolved
+    own = key.rule if key is not None else None
+    general = call.snapshot.rules.get(resolved.name) if resolved is not None else None
+    if own is None:
+        return () if general is None else (general,)
+    return (own,) if general is None else (own, general)
+
+
+async def reserve(call: Call, gateway: Gateway, steps: Sequence[Step]) -> Sequence[Step]:
+    """The steps that the request may take. Raises TooManyRequests, Forbidden where its price is not known and must be, Overloaded
+    where nobody can tell what is left of a budget."""
+    meter = gateway.meter
+    call.rules = rules = rules_of(call)
+    if not rules or meter is None:
+        return steps
+    money = any(rule.budget is not None for rule in rules)
+    if money:
+        steps = _priced(call, steps)
+        for rule, window in meter.unprimed(rules, time()):
+            await prime(gateway, rule, window)
+    tokens = money or any(rule.limits is not None and rule.limits.tokens_per_minute is not None for rule in rules)
+    demand = demand_of(call, steps, money=money) if tokens else gateway.one_request
+    if not demand.bounded:
+        demand.tokens = _assumed(demand.tokens, rules)
+    now = monotonic()
+    answer = meter.reserve(rules, demand, now, time())
+    call.standing = meter.standing(rules, now)
+    if isinstance(answer, Refused):
+        gateway.tally.limited(answer.kind)
+        raise _refusal(answer)
+    call.grant = answer
+    return steps
+
+
+async def prime(gateway: Gateway, rule: Rule, window: Window) -> None:
+    """Tells the meter what the ledger has of a budget's window. Raises Overloaded."""
+    store = gateway.store
+    spent = 0
+    if store is not None:
+        since = 0 if window.since is None else window.since // _DAY_SECONDS
+        try:
+            spent = await store.spent(rule.id.partition(":")[2], since)
+        except StoreUnavailable:
+            raise Overloaded(
+                f"What is left of the budget of {rule.name} cannot be told, for the database does not answer. Try again shortly.",
+                code="budget_unknown",
+                retry_after=5.0,
+            ) from None
+    assert gateway.meter is not None
+    gateway.meter.prime(rule, window, spent, monotonic())
+
+
+def settle_grant(gateway: Gateway, grant: Grant, tokens: int, nanos: int, *, asked: bool) -> None:
+    """`asked`: a vendor was; else it is as if the request had never been."""
+    assert gateway.meter is not None
+    if asked:
+        gateway.meter.settle(grant, tokens, nanos, monotonic(), time())
+    else:
+        gateway.meter.cancel(grant, monotonic())
+
+
+def _priced(call: Call, steps: Sequence[Step]) -> Sequence[Step]:
+    """What costs nobody knows how much is not for a key with a budget, unless the operator says so."""
+    if call.snapshot.settings.ledger.unpriced == "allow":
+        return steps
+    assert call.resolved is not None and call.key is not None
+    name = call.resolved.name
+    priced = [step for step in steps if call.snapshot.price(name, step.target, call.when) is not None]
+    if not priced:
+        raise Forbidden(
+            f"{call.key.name!r} is a key with a budget, and what the model {call.model!r} costs is not known. The operator can "
+            f"give it a price (models.NAME.price), or allow models without one (ledger.unpriced).",
+            code="price_unknown",
+        )
+    return priced
+
+
+def _assumed(tokens: int, rules: tuple[Rule, ...]) -> int:
+    """What we assume ourselves must not be more than is ever allowed."""
+    for rule in rules:
+        if rule.limits is not None and rule.limits.tokens_per_minute is not None:
+            tokens = min(tokens, rule.limits.tokens_per_minute)
+    return tokens
+
+
+def _refusal(refused: Refused) -> DragomanError:
+    # A budget that is spent is what OpenAI calls a quota: its SDKs do not try again. One that is only reserved is not.
+    spent = refused.kind == "budget" and (refused.retry_after is None or refused.retry_after > 60)
+    subject = {"subject": refused.rule.id, "description": refused.message}
+    return TooManyRequests(
+        refused.message,
+        code="insufficient_quota" if spent else "rate_limit_exceeded",
+        retry_after=refused.retry_after,
+        details=[{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [subject]}],
+    )
