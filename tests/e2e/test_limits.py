@@ -229,7 +229,12 @@ def test_refusals_are_counted_and_entered(limited: Limited) -> None:
     status, headers, _ = limited.ask("sixty")
     assert status == 429
     entry = entries_of(limited.gateway.data)[headers["x-request-id"]]
-    assert (entry["status"], entry["error"], entry["attempts"], entry["cost_nanos"]) == (429, "rate_limit_exceeded", 0, 0)
+    assert (entry["status"], entry["error"], entry["attempts"], entry["cost_nanos"]) == (
+        429,
+        "rate_limit_exceeded",
+        0,
+        0,
+    )
     wait_until(
         lambda: b'dragoman_limit_rejections_total{limit="requests"}' in limited.gateway.get("/metrics")[2],
         "the metric",

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from dragoman.config import Settings
-from dragoman.limits.values import Budget, Limits
-from dragoman.pipeline.key import Key, Ring, end_text, expired
+from dragoman.limits import Budget, Limits, Rule
+from dragoman.pipeline.key import Key, Ring, end_text, expired, limited
 from dragoman.pipeline.snapshot import snapshot_of
 from dragoman.store import HeldKey
 
@@ -39,7 +39,7 @@ def opens(ring: Ring, secret: str) -> str:
 
 def test_a_key_is_as_it_is_held() -> None:
     assert ring_of(HELD).keys == {
-        digest("one"): Key("key_1", "ci", ("gpt-*",), limits=Limits(5), budget=Budget(7, "day"))
+        digest("one"): limited(Key("key_1", "ci", ("gpt-*",), limits=Limits(5), budget=Budget(7, "day")))
     }
 
 
@@ -100,9 +100,9 @@ def test_the_files_keys_and_our_own_come_first() -> None:
     snapshot = snapshot_of(settings, demo=False, root_key=digest("root"), trial_key=digest("trial"))
     assert {key.id for key in snapshot.keys.values()} == {"root", "trial", "file:ci", "file:free"}
     later = snapshot.with_keys(ring_of(*held).keys)
-    assert later.keys[digest("one")] == Key(
-        "file:ci", "ci", limits=Limits(tokens_per_minute=9), budget=Budget(1_500_000_000, "month")
-    )
+    limits, budget = Limits(tokens_per_minute=9), Budget(1_500_000_000, "month")
+    rule = Rule("key:file:ci", "the key 'ci'", limits, budget)
+    assert later.keys[digest("one")] == Key("file:ci", "ci", limits=limits, budget=budget, rule=rule)
     assert later.keys[digest("two")] == Key("file:free", "free")
     assert later.keys[digest("three")].id == "key_3"
     assert later.keys[digest("root")].root and not later.keys[digest("trial")].root
