@@ -4,11 +4,12 @@ import contextlib
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragoman.catalog.profile import profile_for
-from dragoman.ir import BadRequest, Losses, UpstreamError
+from dragoman.ir import BadRequest, Losses, Text, TextDelta, UpstreamError
 from dragoman.protocols.base import Peek, Route, Stamp
 from dragoman.protocols.openai_chat import PROTOCOL
 from dragoman.protocols.openai_chat.read_request import _READERS
@@ -108,3 +109,13 @@ def test_streams(pieces: list[bytes]) -> None:
     assert came.startswith(passed)
     # At the end an event without its blank line gets one if it is whole, and is left out if it was cut.
     assert tap.end() in (b"", came[len(passed) :].rstrip(b"\r\n") + b"\n\n")
+
+
+@pytest.mark.parametrize("text", [None, 7, True, [], [{"text": "x"}], {}])
+def test_thoughts_in_parts_that_hold_no_words(text: Any) -> None:
+    content = [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}, {"type": "text", "text": "yes"}]
+    said = {"choices": [{"message": {"content": content}, "finish_reason": "stop"}]}
+    assert PROTOCOL.read_response(json.dumps(said).encode()).candidates[0].parts == (Text("yes"),)
+    chunk = {"id": "c", "choices": [{"delta": {"content": content}, "finish_reason": "stop"}]}
+    told = PROTOCOL.stream_reader().feed(f"data: {json.dumps(chunk)}\n\n".encode())
+    assert [event.text for event in told if isinstance(event, TextDelta)] == ["yes"]

@@ -152,7 +152,7 @@ def content_parts(content: list[Any]) -> list[Part]:
         if type(part.get("text")) is str:
             parts.append(Text(part["text"]))
         elif type(part.get("thinking")) is list:
-            words = "".join(piece.get("text", "") for piece in part["thinking"] if type(piece) is dict)
+            words = "".join(text_or_empty(piece.get("text")) for piece in part["thinking"] if type(piece) is dict)
             if words:
                 parts.append(Thought(words))
         elif type(part.get("refusal")) is str:
