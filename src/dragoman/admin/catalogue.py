@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from dragoman.admin.price_words import price_told
 from dragoman.catalog.directory import Directory, Resolved, Target, is_pattern
 from dragoman.catalog.profile import Profile, profile_for
-from dragoman.admin.price_words import price_told
 from dragoman.config import Loaded, redacted
 from dragoman.config.reading import spell
 from dragoman.pipeline.gateway import Gateway
@@ -102,13 +102,13 @@ def entry(loaded: Loaded, snapshot: Snapshot, asked: str, resolved: Resolved) ->
         "kind": kind,
         "aliases": list(own.aliases) if own else [],
         "description": own.description if own else None,
-        "targets": [_target(loaded, snapshot, resolved.name, target) for target in resolved.targets],
+        "targets": [target_shown(loaded, snapshot, resolved.name, target) for target in resolved.targets],
         "price": redacted(loaded.settings)["models"][resolved.name]["price"] if own else None,
         "source": source,
     }
 
 
-def _target(loaded: Loaded, snapshot: Snapshot, name: str, target: Target) -> dict[str, Any]:
+def target_shown(loaded: Loaded, snapshot: Snapshot, name: str, target: Target) -> dict[str, Any]:
     provider = loaded.settings.providers[target.provider]
     spoken = next((name for name in provider.protocols if protocol_of(name)), None)
     return {

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dragoman.ledger.ledger import Put, sorted_out
-from dragoman.ledger.segment import SUFFIX, unmarked
+from dragoman.ledger.segment import SUFFIX, has_unmarked, unmarked
 
 _AT_ONCE = 2000
 
@@ -35,7 +35,7 @@ def _move(path: Path, put: Put, living: bool) -> int:
         dead = _lock(file.fileno())
         if not dead and not living:
             return 0
-        payloads = unmarked(file.read())
+        payloads = unmarked(file.read()) if has_unmarked(file.fileno()) else []
         moved = 0
         for start in range(0, len(payloads), _AT_ONCE):
             rows, prices = sorted_out(payloads[start : start + _AT_ONCE])

@@ -127,5 +127,19 @@ def unmarked(data: bytes) -> list[bytes]:
     return records(data[mark:], generation)[0]
 
 
+def has_unmarked(fd: int) -> bool:
+    """Whether a file has a record that is not marked, by a look at its mark alone: mostly there is none."""
+    head = os.pread(fd, _HEAD.size, 0)
+    if len(head) < _HEAD.size:
+        return False
+    _, generation, mark = _HEAD.unpack(head)
+    frame = os.pread(fd, FRAME, mark) if mark < 2**62 else b""
+    if len(frame) < FRAME:
+        return False
+    length, _ = _FRAME.unpack(frame)
+    size = os.fstat(fd).st_size
+    return 0 < length <= size and bool(records(os.pread(fd, FRAME + length, mark), generation)[0])
+
+
 def _fresh_generation() -> int:
     return int.from_bytes(os.urandom(4), "little")

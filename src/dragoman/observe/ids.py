@@ -2,6 +2,7 @@
 
 import os
 import time
+from math import ceil
 
 # Crockford's base 32 in lower case: no look-alike letters, one word to a double click, and in ASCII order, so ids sort by time.
 _SYMBOLS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -22,6 +23,12 @@ def request_id() -> str:
     except (KeyError, IndexError):
         _refill(ms)
         return request_id()
+
+
+def id_from(at: float) -> str:
+    """What the ids of requests that came at `at`, in Unix seconds, or later are not before."""
+    ms = ceil(at * 1000)
+    return "req_" + "".join(_PAIRS[ms >> shift & 1023] for shift in (40, 30, 20, 10, 0))
 
 
 def _refill(ms: int) -> None:

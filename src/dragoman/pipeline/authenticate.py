@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
 from dragoman.ir import Forbidden, Unauthenticated
@@ -29,7 +30,26 @@ def authenticate(call: Call, caller: Caller) -> None:
     call.key = key
 
 
-def credential(caller: Caller) -> tuple[str, bytes]:
+class Sender(Protocol):
+    headers: dict[bytes, bytes]
+    query: bytes
+
+
+class _Headers:
+    """A sender whose query holds no key."""
+
+    query = b""
+
+    def __init__(self, headers: dict[bytes, bytes]) -> None:
+        self.headers = headers
+
+
+def credential_in(headers: dict[bytes, bytes]) -> tuple[str, bytes]:
+    """As `credential` has it, for where a query's `key` means something else."""
+    return credential(_Headers(headers))
+
+
+def credential(caller: Sender) -> tuple[str, bytes]:
     """Where the caller's key is, in words, and the key; ("", b"") where there is none."""
     headers = caller.headers
     bearer = headers.get(b"authorization")

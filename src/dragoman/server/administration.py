@@ -1,66 +1,139 @@
-"""The one administrative call that there is so far: reload the configuration. The root key opens it and nothing else does."""
+"""The admin process as the supervisor keeps it: started beside the data workers and after them, started again when it dies.
+
+Its socket belongs to the supervisor and lies in the supervisor's private directory: no other user of the machine reaches it, and
+whoever connects while one process ends is answered by the next.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from time import perf_counter, time
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from dragoman.observe.ids import request_id
-from dragoman.observe.logs import RequestEntry
-from dragoman.pipeline.authenticate import credential
-from dragoman.pipeline.caller import Caller
-from dragoman.pipeline.gateway import Gateway
-from dragoman.pipeline.key import Key, digest
-from dragoman.protocols.base import Headers
-from dragoman.wire import json
+import structlog
 
-Reload = Callable[[], Awaitable[tuple[int, bytes]]]
+from dragoman.server.control import Channel
+
+_log = structlog.get_logger(__name__)
+
+_NAME = "admin.sock"
+# What an address of a socket may be long, its end included (unix(7)).
+_LONGEST_PATH = 107
+_QUICK_SECONDS = 5.0
+_LONGEST_PAUSE = 10.0
+_LAST_GRACE = 5.0
 
 
-async def reload_config(gateway: Gateway, caller: Caller, reload: Reload) -> None:
-    """Answers `caller`, and leaves one line in the log as every request does."""
-    name, when, began = request_id(), time(), perf_counter()
-    key = _key_of(gateway, caller)
-    status, headers, body = await _outcome(caller, key, reload)
-    try:
-        await caller.answer(status, [(b"content-type", b"application/json"), *headers, _id_header(name)], body)
-    finally:
-        gateway.log.write(
-            RequestEntry(
-                ts=when,
-                request_id=name,
-                operation="reload",
-                method=caller.method,
-                path=caller.path,
-                attempts=0,
-                status=status,
-                stream=False,
-                duration_ms=round((perf_counter() - began) * 1000, 2),
-                key=key.name if key is not None else None,
-                remote=caller.remote or None,
+class Administration:
+    """`greeting` gives the first message's fields; `hear` gets every message of the process but `ready`; `on_change` is called
+    when `address` has become another one."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        greeting: Callable[[], dict[str, Any]],
+        hear: Callable[[dict[str, Any]], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.address: str | None = None
+        self._directory = directory
+        self._greeting = greeting
+        self._hear = hear
+        self._on_change = on_change
+        self._channel: Channel | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._ending = False
+        self._own_directory: Path | None = None
+
+    def send(self, kind: str, **fields: Any) -> None:
+        if self._channel is not None:
+            self._channel.send(kind, **fields)
+
+    async def keep(self) -> None:
+        """One process after the other, until `end`."""
+        path = self._place()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(str(path))
+            listener.listen(256)
+            deaths = 0
+            while not self._ending:
+                born = time.monotonic()
+                process = await self._start(listener)
+                code = await self._serve(process, str(path))
+                if self._ending:
+                    return
+                deaths = deaths + 1 if time.monotonic() - born < _QUICK_SECONDS else 0
+                _log.error("the admin process died and is started again", status=code, pid=process.pid)
+                await asyncio.sleep(min(0.1 * 2**deaths, _LONGEST_PAUSE))
+
+    async def end(self) -> None:
+        """Once nobody hands anything on any more."""
+        self._ending = True
+        process, channel = self._process, self._channel
+        if channel is not None:
+            channel.close()
+        if process is not None and process.returncode is None:
+            try:
+                async with asyncio.timeout(_LAST_GRACE):
+                    await process.wait()
+            except TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+        if self._own_directory is not None:
+            with contextlib.suppress(OSError):
+                (self._own_directory / _NAME).unlink(missing_ok=True)
+                self._own_directory.rmdir()
+
+    async def _start(self, listener: socket.socket) -> asyncio.subprocess.Process:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "dragoman.server.admin_process",
+                str(theirs.fileno()),
+                str(listener.fileno()),
+                pass_fds=(theirs.fileno(), listener.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
             )
-        )
+        self._process = process
+        self._channel = await Channel.over(ours)
+        if self._ending:
+            self._channel.close()
+        else:
+            self._channel.send("settings", **self._greeting())
+        return process
 
+    async def _serve(self, process: asyncio.subprocess.Process, path: str) -> int:
+        assert self._channel is not None
+        try:
+            while (message := await self._channel.receive()) is not None:
+                if message["kind"] == "ready":
+                    self._set(path)
+                else:
+                    self._hear(message)
+            return await process.wait()
+        finally:
+            self._channel.close()
+            self._channel = self._process = None
+            self._set(None)
 
-def _key_of(gateway: Gateway, caller: Caller) -> Key | None:
-    _, secret = credential(caller)
-    return gateway.snapshot.keys.get(digest(secret)) if secret else None
+    def _set(self, address: str | None) -> None:
+        if address != self.address:
+            self.address = address
+            self._on_change()
 
-
-def _id_header(name: str) -> tuple[bytes, bytes]:
-    return (b"x-request-id", name.encode())
-
-
-async def _outcome(caller: Caller, key: Key | None, reload: Reload) -> tuple[int, Headers, bytes]:
-    if caller.method != "POST":
-        return 405, [(b"allow", b"POST")], _error("Reload with POST.")
-    if key is None:
-        return 401, [], _error("Send the root key as 'Authorization: Bearer KEY'.")
-    if not key.root:
-        return 403, [], _error("Only the root key may reload the configuration.")
-    status, body = await reload()
-    return status, [], body
-
-
-def _error(message: str) -> bytes:
-    return json.encode({"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}})
+    def _place(self) -> Path:
+        path = self._directory / _NAME
+        if len(os.fsencode(path)) <= _LONGEST_PATH:
+            return path
+        self._own_directory = Path(tempfile.mkdtemp(prefix="dragoman-", dir="/tmp"))
+        return self._own_directory / _NAME

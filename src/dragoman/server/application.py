@@ -1,4 +1,4 @@
-"""What a data worker answers: probes and metrics at once, everything else by the pipeline."""
+"""What a data worker answers: probes and metrics at once, model traffic by the pipeline. What operators ask is handed on."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from collections.abc import Awaitable, Callable
 from dragoman.pipeline.flow import serve
 from dragoman.pipeline.gateway import Gateway
 from dragoman.server.asgi import AsgiCaller, Receive, Scope, Send
+from dragoman.server.handover import Handover
 
 Metrics = Callable[[], Awaitable[tuple[bytes, bytes]]]
-Reload = Callable[[], Awaitable[tuple[int, bytes]]]
 
 
 class Application:
-    """`metrics` gives content type and text for /metrics; `reload` asks the supervisor and gives status and JSON."""
+    """`metrics` gives content type and text for /metrics; `handover` takes what is below /admin/."""
 
-    def __init__(self, gateway: Gateway, *, metrics: Metrics, reload: Reload) -> None:
+    def __init__(self, gateway: Gateway, *, metrics: Metrics, handover: Handover) -> None:
         self._gateway = gateway
         self._metrics = metrics
-        self._reload = reload
+        self._handover = handover
         self._own = {
             "/livez": self._livez,
             "/readyz": self._readyz,
             "/metrics": self._show_metrics,
-            "/admin/v1/config/reload": self._reload_config,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,6 +32,8 @@ class Application:
         own = self._own.get(caller.path)
         if own is not None:
             await own(caller)
+        elif caller.path.startswith("/admin/"):
+            await self._handover.serve(caller)
         else:
             await serve(self._gateway, caller)
         if caller.lingers:
@@ -54,11 +55,6 @@ class Application:
     async def _show_metrics(self, caller: AsgiCaller) -> None:
         kind, body = await self._metrics()
         await caller.answer(200, [(b"content-type", kind)], body)
-
-    async def _reload_config(self, caller: AsgiCaller) -> None:
-        from dragoman.server.administration import reload_config
-
-        await reload_config(self._gateway, caller, self._reload)
 
 
 async def _text(caller: AsgiCaller, status: int, body: bytes) -> None:

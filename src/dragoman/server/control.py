@@ -1,8 +1,9 @@
 """The talk between the supervisor and a worker: one JSON object a line over a socket pair.
 
-From the supervisor: `settings` (the first message, with the database's keys, and at each reload), `keys` (those that have
-changed), `local` (the built-in model's state),
-`reloaded` (the answer to a worker's asking), `drain`. From a worker: `ready`, `need_local`, `reload`, `failed`.
+From the supervisor: `settings` (the first message, with the database's keys, and at each reload), `refused` (a reload that
+failed), `keys` (that have changed), `local` (the built-in model's state), `admin` (where the admin process answers), `drain`,
+`hurry`. From a worker: `ready`, `need_local`, `done` (it has acted on the message of that number).
+The admin process is told the same, and asks besides: `reload`, answered by `reloaded`; `keys_changed`, answered by `keys_told`.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from dragoman.local.pull import pull
 from dragoman.local.supervise import LocalModel, State
 from dragoman.observe import logs, metrics
 from dragoman.pipeline.key import digest
+from dragoman.server.administration import Administration
 from dragoman.server.bind import check_exposure, listen
 from dragoman.server.control import Channel
 from dragoman.server.places import limits_of
@@ -49,6 +50,8 @@ _COMPACT_SECONDS = 60.0
 _QUICK_SECONDS = 5.0
 _QUICK_DEATHS = 5
 _LAST_GRACE = 5.0
+# How long an administrator waits for the last worker to have taken over what was changed.
+_IN_FORCE_SECONDS = 2.0
 
 
 class StartFailed(Exception):
@@ -56,12 +59,13 @@ class StartFailed(Exception):
 
 
 class WorkerProcess:
-    """One data worker and the channel to it."""
+    """One data worker and the channel to it. `done` is the number of the last message that it has acted on."""
 
     def __init__(self, process: asyncio.subprocess.Process, channel: Channel) -> None:
         self.process = process
         self.channel = channel
         self.ready = asyncio.Event()
+        self.done = 0
         self.born = time.monotonic()
 
 
@@ -96,6 +100,9 @@ class Supervisor:
         self._keyring_thread = ThreadPoolExecutor(1, thread_name_prefix="keys")
         self._held: dict[str, HeldKey] = {}
         self._keys_number: int | None = None
+        self._reading_keys = asyncio.Lock()
+        self._told = 0
+        self._administration: Administration | None = None
 
     async def run(self, on_ready: Any) -> int:
         """Serves until told to stop; the process's exit status. `on_ready(supervisor)` is awaited once, when requests are
@@ -115,6 +122,7 @@ class Supervisor:
             self._spawn(self._compact())
             if await self._first_ready():
                 self._spawn(on_ready(self))
+                self._administer()
             await self._stop.wait()
         finally:
             await self._end()
@@ -199,8 +207,7 @@ class Supervisor:
         if agreed == self.key.digest:
             return True
         self.key = RootKey(agreed)
-        for worker in self._workers:
-            worker.channel.send("settings", **self._settings_message())
+        self._tell("settings", **self._settings_message())
         return False
 
     def _make_local(self) -> None:
@@ -266,12 +273,18 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
             )
         worker = WorkerProcess(process, await Channel.over(ours))
+        worker.done = self._told
         worker.channel.send("settings", keys=list(self._held.values()), **self._settings_message())
+        if self._administration is not None:
+            worker.channel.send("admin", address=self._administration.address)
         return worker
 
     def _settings_message(self) -> dict[str, Any]:
         assert self.key is not None
+        path = self.loaded.path
         return {
+            "path": None if path is None else str(path),
+            "origins": self.loaded.origins,
             "settings": self.settings.dump_secret_json().decode(),
             "demo": self.loaded.demo,
             "root_key": self.key.digest.hex(),
@@ -285,13 +298,12 @@ class Supervisor:
             match message["kind"]:
                 case "ready":
                     worker.ready.set()
+                case "done":
+                    worker.done = message["number"]
                 case "need_local":
-                    if self.local is not None:
-                        await self.local.start()
+                    await self._start_local()
                     # Answered even where nothing changed: it may be too soon after a failure for another attempt.
                     worker.channel.send("local", **self._local_message())
-                case "reload":
-                    self._spawn(self._reload_for(worker))
 
     async def _first_ready(self) -> bool:
         """Whether a worker came up before we were told to stop."""
@@ -301,7 +313,66 @@ class Supervisor:
             await asyncio.sleep(0.01)
         return False
 
+    def _tell(self, kind: str, **fields: Any) -> None:
+        """What all processes must know; `_in_force` waits until the workers do."""
+        self._told += 1
+        for worker in self._workers:
+            worker.channel.send(kind, number=self._told, **fields)
+        if self._administration is not None:
+            self._administration.send(kind, **fields)
+
+    async def _in_force(self) -> None:
+        """Until every worker that takes requests has acted on what it was told, or it takes too long."""
+        number, until = self._told, time.monotonic() + _IN_FORCE_SECONDS
+        while time.monotonic() < until:
+            if all(worker.done >= number for worker in self._workers if worker.ready.is_set()):
+                return
+            await asyncio.sleep(0.002)
+
+    # --- the admin process
+
+    def _administer(self) -> None:
+        assert self._directory is not None
+        self._administration = Administration(
+            self._directory, greeting=self._admin_greeting, hear=self._hear_admin, on_change=self._admin_changed
+        )
+        self._spawn(self._administration.keep())
+
+    def _admin_greeting(self) -> dict[str, Any]:
+        begun = self._begun_with
+        keys = list(self._held.values())
+        return {**self._settings_message(), "keys": keys, "data": str(begun.data), "database": begun.database}
+
+    def _admin_changed(self) -> None:
+        assert self._administration is not None
+        for worker in self._workers:
+            worker.channel.send("admin", address=self._administration.address)
+
+    def _hear_admin(self, message: dict[str, Any]) -> None:
+        self._spawn(self._answer_admin(message))
+
+    async def _answer_admin(self, message: dict[str, Any]) -> None:
+        administration = self._administration
+        assert administration is not None
+        match message["kind"]:
+            case "need_local":
+                await self._start_local()
+                administration.send("local", **self._local_message())
+            case "reload":
+                status, body = await self._reload_and_log("administrator")
+                await self._in_force()
+                administration.send("reloaded", status=status, body=body)
+            case "keys_changed":
+                with contextlib.suppress(StoreRefused):  # it is tried again every moment
+                    await self._read_keys()
+                await self._in_force()
+                administration.send("keys_told", number=message["number"])
+
     # --- the built-in model
+
+    async def _start_local(self) -> None:
+        if self.local is not None:
+            await self.local.start()
 
     def _local_message(self) -> dict[str, Any]:
         if self.local is None:
@@ -316,8 +387,7 @@ class Supervisor:
 
     def _local_changed(self, state: State) -> None:
         _log.debug("the built-in model", state=state.value)
-        for worker in self._workers:
-            worker.channel.send("local", **self._local_message())
+        self._tell("local", **self._local_message())
 
     # --- the database's keys
 
@@ -332,17 +402,14 @@ class Supervisor:
                 self._held[key.id] = key
             else:
                 self._held.pop(key.id, None)
-        for worker in self._workers:
-            worker.channel.send("keys", whole=changes.whole, keys=changes.keys)
+        self._tell("keys", whole=changes.whole, keys=changes.keys)
 
     async def _follow_keys(self) -> None:
-        assert self._keyring is not None
-        loop = asyncio.get_running_loop()
         well = True
         while True:
             await asyncio.sleep(_KEYS_SECONDS)
             try:
-                changes = await loop.run_in_executor(self._keyring_thread, self._keyring.read, self._keys_number)
+                await self._read_keys()
             except StoreRefused as error:
                 if well:
                     _log.error("changed keys cannot be read; those that are known stay in force", error=str(error))
@@ -351,13 +418,15 @@ class Supervisor:
             if not well:
                 _log.warning("changed keys are read again")
                 well = True
-            self._take(changes)
+
+    async def _read_keys(self) -> None:
+        """Raises StoreRefused."""
+        assert self._keyring is not None
+        loop = asyncio.get_running_loop()
+        async with self._reading_keys:
+            self._take(await loop.run_in_executor(self._keyring_thread, self._keyring.read, self._keys_number))
 
     # --- reload
-
-    async def _reload_for(self, worker: WorkerProcess) -> None:
-        status, body = await self._reload_and_log("administrator")
-        worker.channel.send("reloaded", status=status, body=body)
 
     async def _reload_and_log(self, why: str) -> tuple[int, dict[str, Any]]:
         """Reads and checks first; only what is wholly good is put in force, at once for all that is in it."""
@@ -370,8 +439,7 @@ class Supervisor:
                 problems = [str(problem) for problem in error.problems]
                 for problem in problems:
                     _log.error("the configuration was not reloaded", problem=problem, asked_by=why)
-                for worker in self._workers:
-                    worker.channel.send("refused")
+                self._tell("refused")
                 return 422, {
                     "error": {
                         "message": "The configuration is not valid; nothing was changed.",
@@ -391,8 +459,7 @@ class Supervisor:
                 self.trial_key = None  # it was for the built-in model, not for what vendors charge for
             self._make_local()
             self._applied_at = time.time()
-            for worker in self._workers:
-                worker.channel.send("settings", **self._settings_message())
+            self._tell("settings", **self._settings_message())
             _log.info("the configuration was reloaded", asked_by=why, needs_restart=restart or None)
             return 200, {"reloaded": True, "needs_restart": restart}
 
@@ -435,6 +502,8 @@ class Supervisor:
                     with contextlib.suppress(ProcessLookupError):
                         worker.process.kill()
                 await asyncio.wait(late, timeout=_LAST_GRACE)
+        if self._administration is not None:
+            await self._administration.end()
         if self.local is not None:
             await self.local.stop()
         for task in [*self._tasks, *self._keepers]:

@@ -32,17 +32,16 @@ from dragoman.pipeline.snapshot import Snapshot, snapshot_of
 from dragoman.server.application import Application
 from dragoman.server.control import Channel
 from dragoman.server.engine import RemoteEngine
+from dragoman.server.handover import Handover
 from dragoman.server.http import CallerConnection
 from dragoman.server.places import limits_of
 from dragoman.store import EntryTable, HeldKey, Store, location_of
-from dragoman.wire import json
 
 _log = structlog.get_logger(__name__)
 
 _KEEP_ALIVE_SECONDS = 75
 _FLUSH_SECONDS = 1.0
 _LONGEST_ACCEPTING = 5.0
-_RELOAD_SECONDS = 30.0
 # For a request that was sent before its sender could know that we end.
 _IN_FLIGHT_SECONDS = 0.5
 
@@ -93,10 +92,10 @@ class Worker:
             ledger=self._ledger,
             meter=LocalMeter(SharedTable.open(limits_of(directory), worker=number)),
         )
-        self._reloads: list[asyncio.Future[tuple[int, bytes]]] = []
+        self._handover = Handover(self._gateway)
         self._drain = asyncio.Event()
         self._hurry = False
-        application = Application(self._gateway, metrics=self._show_metrics, reload=self._reload)
+        application = Application(self._gateway, metrics=self._show_metrics, handover=self._handover)
         tls = snapshot.settings.server.tls
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -140,6 +139,7 @@ class Worker:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        await self._handover.aclose()
         await self._gateway.aclose()
         await asyncio.get_running_loop().run_in_executor(None, self._ledger.close)
         self._channel.close()
@@ -165,15 +165,14 @@ class Worker:
                 case "local":
                     self._engine.tell(message)
                     self._tally.local_model("smollm2-135m", message["state"])
-                case "reloaded":
-                    for waiting in self._reloads:
-                        if not waiting.done():
-                            waiting.set_result((message["status"], json.encode(message["body"])))
-                    self._reloads.clear()
+                case "admin":
+                    self._handover.tell(message["address"])
                 case "drain":
                     self._drain.set()
                 case "hurry":
                     self._hurry = True
+            if "number" in message:
+                self._channel.send("done", number=message["number"])
         # The supervisor is gone: nobody would restart us or tell us anything, so finish what is open and end.
         self._hurry = self._hurry or not self._drain.is_set()
         self._drain.set()
@@ -231,16 +230,6 @@ class Worker:
         loop = asyncio.get_running_loop()
         text = await loop.run_in_executor(None, metrics.render, self._directory, self._tally)
         return metrics.CONTENT_TYPE.encode(), text
-
-    async def _reload(self) -> tuple[int, bytes]:
-        waiting: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
-        self._reloads.append(waiting)
-        self._channel.send("reload")
-        try:
-            async with asyncio.timeout(_RELOAD_SECONDS):
-                return await waiting
-        except TimeoutError:
-            return 504, json.encode({"error": {"message": "The reload did not end in time.", "type": "server_error"}})
 
 
 async def _main(control: int, listen: int, directory: Path, number: int) -> None:

@@ -1,0 +1,88 @@
+"""The configuration in force, its reload, and the trail of who changed what."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from dragoman.admin.asked import Asked
+from dragoman.admin.desk import Desk
+from dragoman.admin.endpoint import Answer, Endpoint, Parameter
+from dragoman.admin.keys import actor_of
+from dragoman.admin.schemas import CURSOR, FLAG, LIMIT, TEXT, TEXTS, described, list_of, ref, thing
+from dragoman.config import redacted
+from dragoman.store.key_rows import AuditRow
+
+
+async def _show(desk: Desk, asked: Asked) -> Answer:
+    return 200, redacted(desk.loaded.settings)
+
+
+async def _reload(desk: Desk, asked: Asked) -> Answer:
+    asked.nothing()
+    status, answer = await desk.reload()
+    if status == 200:
+        detail = {"needs_restart": answer["needs_restart"]}
+        await desk.blocking(desk.keys.note, actor_of(asked), "config.reload", _place(desk), detail)
+    return status, answer
+
+
+def _place(desk: Desk) -> str:
+    return str(desk.loaded.path) if desk.loaded.path is not None else "environment"
+
+
+async def _audit(desk: Desk, asked: Asked) -> Answer:
+    page = await desk.blocking(desk.keys.audit, asked.text("cursor"), asked.limit(), subject=asked.text("subject"))
+    return 200, {"data": list(map(_change, page.rows)), "next_cursor": page.next_cursor}
+
+
+def _change(row: AuditRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "at": datetime.fromtimestamp(row.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "actor": row.actor,
+        "action": row.action,
+        "subject": row.subject,
+        "detail": json.loads(row.detail),
+    }
+
+
+_PROBLEM = thing(
+    error={"type": "object", "properties": {"message": TEXT, "type": TEXT}, "required": ["message", "type"]},
+    problems=described(TEXTS, "`FILE:LINE:COL path: what is wrong. How to mend it.`"),
+)
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/config",
+        "getConfig",
+        "The settings in effect, defaults included and secrets covered.",
+        _show,
+        {200: {"type": "object", "description": "As the configuration file has them."}},
+    ),
+    Endpoint(
+        "POST",
+        "/config/reload",
+        "reloadConfig",
+        "Read the configuration anew. It is checked first; a bad one changes nothing.",
+        _reload,
+        {
+            200: thing(
+                reloaded=FLAG, needs_restart=described(TEXTS, "What has changed and holds from the next start on only.")
+            ),
+            422: _PROBLEM,
+        },
+        refusals=(504,),
+    ),
+    Endpoint(
+        "GET",
+        "/audit",
+        "listChanges",
+        "Who changed what, the newest first.",
+        _audit,
+        {200: list_of(ref("Change"))},
+        query=(Parameter("subject", TEXT, "Of this key, by its id, or of this file."), CURSOR, LIMIT),
+    ),
+)

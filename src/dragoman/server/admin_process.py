@@ -1,0 +1,188 @@
+"""The admin process: answers operators, on the supervisor's own socket, what data workers hand on to it.
+
+Started by the supervisor as `python -m dragoman.server.admin_process CONTROL_FD LISTEN_FD`; told its settings over the control
+channel as a worker is, and ends when that channel does. Whatever it does, no model traffic waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+
+from dragoman.admin.application import application
+from dragoman.admin.desk import Desk
+from dragoman.config import Loaded, Settings
+from dragoman.observe import logs, metrics
+from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.key import Ring
+from dragoman.pipeline.snapshot import Snapshot, snapshot_of
+from dragoman.server.control import Channel
+from dragoman.server.engine import RemoteEngine
+from dragoman.store import HeldKey, location_of
+
+# Longer than the workers keep a connection that they do not use.
+_KEEP_ALIVE_SECONDS = 75
+_RELOAD_SECONDS = 30.0
+_KEYS_SECONDS = 1.0
+# A long question of an operator's must not take a processor from callers where there are few.
+_NICE = 5
+
+
+class AdminProcess:
+    def __init__(self, channel: Channel, listener: socket.socket, first: dict[str, Any]) -> None:
+        self._channel = channel
+        self._listener = listener
+        self._ring = Ring()
+        self._ring.take(msgspec.convert(first["keys"], list[HeldKey]), whole=True)
+        loaded = _loaded(first)
+        log = loaded.settings.log
+        self._logs = logs.configure(log.format, log.level)
+        self._engine = RemoteEngine(lambda: channel.send("need_local"))
+        self._engine.tell(first["local"])
+        gateway = Gateway(self._snapshot(first, loaded), tally=metrics.Tally(), logs=self._logs, engine=self._engine)
+        data = Path(first["data"])
+        self._desk = Desk(
+            gateway,
+            loaded,
+            location_of(first["database"], data),
+            data,
+            reload=self._reload,
+            tell_keys=self._tell_keys,
+        )
+        self._asked = 0
+        self._telling: dict[int, asyncio.Future[None]] = {}
+        self._reloads: list[asyncio.Future[tuple[int, dict[str, Any]]]] = []
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                application(self._desk),
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=2,
+            )
+        )
+
+    async def run(self) -> None:
+        config = self._server.config
+        config.load()
+        self._server.lifespan = config.lifespan_class(config)
+        await self._server.startup(sockets=[self._listener])
+        self._channel.send("ready")
+        background = [
+            asyncio.create_task(self._server.main_loop(), name="uvicorn"),
+            asyncio.create_task(asyncio.to_thread(self._desk.warm), name="warm"),
+        ]
+        await self._listen()
+        self._server.should_exit = True
+        await self._server.shutdown(sockets=[self._listener])
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await self._desk.aclose()
+        await self._desk.gateway.aclose()
+        self._channel.close()
+        self._logs.close()
+
+    async def _listen(self) -> None:
+        desk = self._desk
+        while (message := await self._channel.receive()) is not None:
+            match message["kind"]:
+                case "settings":
+                    desk.loaded = _loaded(message)
+                    desk.gateway.swap(self._snapshot(message, desk.loaded))
+                case "keys":
+                    self._ring.take(msgspec.convert(message["keys"], list[HeldKey]), whole=message["whole"])
+                    desk.gateway.swap(desk.gateway.snapshot.with_keys(self._ring.keys))
+                case "local":
+                    self._engine.tell(message)
+                case "keys_told":
+                    told = self._telling.get(message["number"])
+                    if told is not None and not told.done():
+                        told.set_result(None)
+                case "reloaded":
+                    for waiting in self._reloads:
+                        if not waiting.done():
+                            waiting.set_result((message["status"], message["body"]))
+                    self._reloads.clear()
+
+    def _snapshot(self, message: dict[str, Any], loaded: Loaded) -> Snapshot:
+        return snapshot_of(
+            loaded.settings,
+            demo=loaded.demo,
+            root_key=bytes.fromhex(message["root_key"]),
+            trial_key=bytes.fromhex(message["trial_key"]) if message["trial_key"] else None,
+            keys=self._ring.keys,
+        )
+
+    async def _tell_keys(self) -> None:
+        self._asked += 1
+        number = self._asked
+        told = self._telling[number] = asyncio.get_running_loop().create_future()
+        self._channel.send("keys_changed", number=number)
+        try:
+            # Where it takes longer, the workers learn it as they learn what other machines have changed.
+            await asyncio.wait((told,), timeout=_KEYS_SECONDS)
+        finally:
+            del self._telling[number]
+
+    async def _reload(self) -> tuple[int, dict[str, Any]]:
+        waiting: asyncio.Future[tuple[int, dict[str, Any]]] = asyncio.get_running_loop().create_future()
+        self._reloads.append(waiting)
+        self._channel.send("reload")
+        try:
+            async with asyncio.timeout(_RELOAD_SECONDS):
+                return await waiting
+        except TimeoutError:
+            return 504, {
+                "error": {
+                    "message": "The reload did not end in time.",
+                    "type": "server_error",
+                    "param": None,
+                    "code": "timeout",
+                }
+            }
+
+
+def _loaded(message: dict[str, Any]) -> Loaded:
+    path = message["path"]
+    return Loaded(
+        settings=Settings.from_secret_json(message["settings"]),
+        path=None if path is None else Path(path),
+        origins=message["origins"],
+        demo=message["demo"],
+    )
+
+
+async def _main(control: int, listen: int) -> None:
+    channel = await Channel.over(socket.socket(fileno=control))
+    first = await channel.receive()
+    if first is None:
+        return
+    # Ctrl-C reaches the whole process group; the supervisor decides when we end.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    await AdminProcess(channel, socket.socket(fileno=listen), first).run()
+
+
+def main() -> None:
+    os.nice(_NICE)
+    control, listen = sys.argv[1:]
+    asyncio.run(_main(int(control), int(listen)))
+
+
+if __name__ == "__main__":
+    main()
