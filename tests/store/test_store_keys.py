@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.limits.values import Budget, Limits
-from dragoman.store import Location, StoreRefused
+from dragoman.store import Location, StoreRefused, location_of
 from dragoman.store.key_fields import InvalidKey, KeyEnded, NoSuchKey, patched, read_fields, shown
 from dragoman.store.key_rows import StoredKey
 from dragoman.store.keyring import Keyring
 from dragoman.store.keys import Keys
+from dragoman.store.migrate import migrate
+from postgres import PostgresServer
 from store.conftest import Ask
 
 FULL = {
@@ -350,3 +353,34 @@ def test_whatever_is_said_is_taken_or_refused(fields: dict[str, Any], changes: d
     except InvalidKey:
         return
     assert set(changes) <= set(FULL) and found.name
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    nowhere = location_of("postgresql://u:a-password@127.0.0.1:9/none", tmp_path)
+    keys, ring = Keys(nowhere), Keyring(nowhere)
+    for reading in (ring.read, ring.root_key, keys.list, lambda: keys.create({"name": "a"}, "tests")):
+        with pytest.raises(StoreRefused, match=r"Connection refused\. Check the address") as refused:
+            reading()
+        assert "a-password" not in str(refused.value)
+    keys.close()
+    ring.close()
+
+
+def test_a_server_that_comes_again(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    location = location_of(postgres_server.new_database(), tmp_path)
+    migrate(location)
+    keys, ring = Keys(location), Keyring(location)
+    assert keys.list().keys == [] and ring.read() is not None
+    postgres_server.stop()
+    try:
+        with pytest.raises(StoreRefused):
+            ring.read()
+        with pytest.raises(StoreRefused):
+            keys.list()
+    finally:
+        postgres_server.start()
+    made = keys.create({"name": "a"}, "tests")
+    found = ring.read()
+    assert found is not None and [held.id for held in found.keys] == [made.key.id]
+    keys.close()
+    ring.close()
