@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from cli.conftest import Run, data_of
-from dragoman.cli import checks
 from dragoman.admin.probe import Probe
+from dragoman.cli import checks
 from dragoman.config import load
 from e2e.fixtures import Vendors
 from e2e.gateway import Gateway
