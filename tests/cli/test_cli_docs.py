@@ -14,7 +14,7 @@ import pytest
 from dragoman.cli import VERBS, dragoman
 
 DOCS = Path(__file__).parents[2] / "docs"
-OURS = ("ask", "keys", "db", "models", "providers", "try", "doctor", "serve", "init")
+OURS = ("ask", "keys", "requests", "usage", "db", "models", "providers", "try", "doctor", "serve", "init")
 
 
 def leaves(group: click.Group, *above: str) -> Iterator[tuple[str, click.Command]]:

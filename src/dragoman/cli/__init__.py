@@ -19,6 +19,8 @@ VERBS = {
     "init": ("init", "Write a commented dragoman.yaml."),
     "config": ("config", "Check, show and explain the configuration."),
     "keys": ("keys", "Make, list, change and revoke callers' keys."),
+    "requests": ("requests", "List and show requests on the ledger; follow them as they come."),
+    "usage": ("usage", "Tell what was used and what it cost."),
     "db": ("db", "Migrate, back up and verify the database."),
     "models": ("models", "List and show the models there are; pull the built-in one."),
     "providers": ("providers", "List the providers there are; test whether they answer."),

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dragoman.cli.database import opened_keys
 from dragoman.cli.options import config_option, data_option, json_option, load_or_exit
 from dragoman.cli.output import Failed, print_json, print_table, say
 
 if TYPE_CHECKING:
     from dragoman.config import FileKey, Loaded
-    from dragoman.store.keys import Keys
 
 _IN_FORCE = "A gateway that runs on this database knows it within a second."
 _OF_FILE = "file:"
@@ -91,9 +90,11 @@ def create_command(
     }
     if fields["name"] is None:
         raise click.UsageError("Say whose key it is, or what for: dragoman keys create NAME")
-    with _opened(load_or_exit(config, data)) as keys:
+    from dragoman.admin.keys_shown import key_shown
+
+    with opened_keys(load_or_exit(config, data)) as keys:
         made = keys.create(fields, _actor())
-    _show_secret(_row(made.key), made.secret, as_json, f"The key {made.key.name!r} is made: {made.key.id}.")
+    _show_secret(key_shown(made.key), made.secret, as_json, f"The key {made.key.name!r} is made: {made.key.id}.")
 
 
 @command.command("list", short_help="List the keys.")
@@ -113,10 +114,13 @@ def list_command(
     dragoman keys list --active --json
     """
     loaded = load_or_exit(config, data)
-    with _opened(loaded) as keys:
+
+    from dragoman.admin.keys_shown import file_key_shown, key_shown
+
+    with opened_keys(loaded) as keys:
         page = keys.list(cursor, limit, revoked=not active)
-    rows = [_file_row(key) for key in loaded.settings.keys] if cursor is None else []
-    rows += [_row(key) for key in page.keys]
+    rows = [file_key_shown(key) for key in loaded.settings.keys] if cursor is None else []
+    rows += [key_shown(key) for key in page.keys]
     if as_json:
         print_json({"keys": rows, "next_cursor": page.next_cursor})
         return
@@ -153,12 +157,15 @@ def show_command(key: str, config: Path | None, data: Path | None, as_json: bool
     dragoman keys show key_01a2062283c3337911253a92 --json
     """
     loaded = load_or_exit(config, data)
+
+    from dragoman.admin.keys_shown import file_key_shown, key_shown
+
     filed = _of_file(loaded, key)
     if filed is not None:
-        row = _file_row(filed)
+        row = file_key_shown(filed)
     else:
-        with _opened(loaded) as keys:
-            row = _row(keys.find(key))
+        with opened_keys(loaded) as keys:
+            row = key_shown(keys.find(key))
     if as_json:
         print_json(row)
         return
@@ -190,10 +197,13 @@ def rotate_command(key: str, grace: str, config: Path | None, data: Path | None,
     """
     seconds = _seconds(grace, "--grace")
     loaded = load_or_exit(config, data)
+
+    from dragoman.admin.keys_shown import key_shown
+
     _refuse_file(loaded, key)
-    with _opened(loaded) as keys:
+    with opened_keys(loaded) as keys:
         made = keys.rotate(keys.find(key).id, _actor(), seconds)
-    row = _row(made.key)
+    row = key_shown(made.key)
     until = (
         f"The former secret opens until {row['previous_valid_until']}." if seconds else "The former secret is ended."
     )
@@ -213,60 +223,15 @@ def revoke_command(key: str, config: Path | None, data: Path | None, as_json: bo
     dragoman keys revoke key_01a2062283c3337911253a92
     """
     loaded = load_or_exit(config, data)
+
+    from dragoman.admin.keys_shown import key_shown
+
     _refuse_file(loaded, key)
-    with _opened(loaded) as keys:
+    with opened_keys(loaded) as keys:
         ended = keys.revoke(keys.find(key).id, _actor())
     if as_json:
-        print_json(_row(ended))
+        print_json(key_shown(ended))
     say(f"The key {ended.name!r} ({ended.id}) is revoked. {_IN_FORCE}")
-
-
-@contextmanager
-def _opened(loaded: Loaded) -> Iterator[Keys]:
-    """The keys of the configuration's database, made or brought to this version's shape if need be."""
-    from dragoman.cli.database import location_or_fail
-    from dragoman.store import StoreRefused
-    from dragoman.store.key_fields import InvalidKey, KeyRefused
-    from dragoman.store.keys import Keys
-    from dragoman.store.migrate import migrate
-
-    location = location_or_fail(loaded)
-    keys = Keys(location)
-    try:
-        migrate(location)
-        yield keys
-    except InvalidKey as error:
-        raise click.UsageError(str(error)) from None
-    except (StoreRefused, KeyRefused) as error:
-        raise Failed(str(error)) from None
-    finally:
-        keys.close()
-
-
-def _row(key: Any) -> dict[str, Any]:
-    from dragoman.store.key_fields import shown
-
-    row = shown(key, time.time())
-    return {"id": row.pop("id"), "name": row.pop("name"), "source": "database", **row}
-
-
-def _file_row(key: FileKey) -> dict[str, Any]:
-    expires = key.expires_at
-    return {
-        "id": _OF_FILE + key.name,
-        "name": key.name,
-        "source": "file",
-        "ending": None,
-        "status": "expired" if expires is not None and expires <= datetime.now(UTC) else "active",
-        "models": list(key.models),
-        "limits": key.limits.model_dump(),
-        "budget": None if key.budget is None else key.budget.model_dump(mode="json"),
-        "metadata": {},
-        "created_at": None,
-        "expires_at": None if expires is None else expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "revoked_at": None,
-        "previous_valid_until": None,
-    }
 
 
 def _of_file(loaded: Loaded, text: str) -> FileKey | None:

@@ -32,6 +32,11 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def print_line(value: Any) -> None:
+    """One JSON object on a line of stdout, at once."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
 def say(line: str) -> None:
     """A line for the reader, on stderr."""
     click.echo(printable(line), err=True)
