@@ -7,6 +7,7 @@
   - role `developer` becomes `system` where the server knows no `developer` (llama.cpp's templates, Ark);
   - `reasoning_effort: "none"` becomes `thinking: {"type": "disabled"}` for Ark;
   - a literal `extra_body` member, which OpenAI refuses as an unknown parameter, is lifted to the top (`extra_body`);
+- Google's signatures, where the vendor is not Google (`foreign`);
 - calls of the current turn that lost their signature, where the model wants one (`unsigned`).
 
 A body is parsed for a mend only when a search of its bytes finds the word.
@@ -20,6 +21,7 @@ from dragoman.ir import BadRequest, Loss
 from dragoman.protocols.base import Outgoing, Peek
 from dragoman.protocols.openai import fields
 from dragoman.protocols.openai_chat.extra_body import lifted
+from dragoman.protocols.openai_chat.foreign import without_signatures
 from dragoman.protocols.openai_chat.unsigned import signed
 from dragoman.protocols.openai_chat.write_request import PATH
 from dragoman.wire.body import Head, head_of, members, replace, with_model
@@ -51,8 +53,12 @@ def forward(body: bytes, peeked: Peek, model: str, profile: Profile) -> Outgoing
     if model != peeked.model:
         body = with_model(body, peeked.model, model)
     losses: tuple[Loss, ...] = ()
-    if b'"extra_body"' in body and profile.family != "gemini":
-        body, losses = lifted(body)
+    if profile.family != "gemini" and b'"extra_' in body:
+        if b'"extra_body"' in body:
+            body, losses = lifted(body)
+        if b'"extra_content"' in body:
+            body, foreign = without_signatures(body)
+            losses = (*losses, *foreign)
     if profile.family == "ark" and b'"reasoning_effort"' in body:
         body = _disable_thinking(body)
     if not profile.developer_role and b'"developer"' in body:
