@@ -558,3 +558,19 @@ def test_a_blank_last_turn_makes_no_beginning_of_the_turn_before(profile: Profil
     assert body["messages"][1]["content"] == [{"type": "text", "text": "Hello"}]
     assert body["messages"][2]["content"] == [{"type": "text", "text": "[The user says nothing.]"}]
     assert losses == []
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "path"),
+    [
+        (Reasoning("low", None, True), "output_config.effort"),
+        (Reasoning(None, 2048, True), "thinking.budget_tokens"),
+        (Reasoning(None, None, True), "thinking.display"),
+    ],
+)
+def test_thinking_that_stops_is_told_by_what_asked_for_it(reasoning: Reasoning, path: str) -> None:
+    called = Message("assistant", (ToolCall("c", "get_weather"),), "messages.1")
+    result = Message("user", (ToolResult("c", "get_weather", "18"),), "messages.2")
+    body, losses = asked(BUDGET, (*HI, called, result), reasoning=reasoning, tools=(WEATHER,))
+    assert "thinking" not in body
+    assert losses == [path]

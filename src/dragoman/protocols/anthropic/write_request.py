@@ -106,7 +106,14 @@ def _think(request: Request, profile: Profile, losses: Losses, body: Json) -> bo
         elif profile.thinking == "budget" and forces(request, profile):
             why = "The model cannot think while it is held to the answer's format."
         if why is not None:
-            losses.add("reasoning.effort" if reasoning.effort is not None else "reasoning.budget", why)
+            named = (
+                "effort"
+                if reasoning.effort is not None
+                else "include_thoughts"
+                if reasoning.budget is None
+                else "budget"
+            )
+            losses.add(f"reasoning.{named}", why)
             if profile.thinking == "adaptive":
                 body["thinking"] = {"type": "disabled"}
             return False
