@@ -11,7 +11,7 @@ from dragoman.admin.endpoint import Endpoint, Schema
 from dragoman.admin.schemas import COMPONENTS, TEXT, ref
 
 _NAMES = re.compile(r"\{(\w+)\}")
-_ALWAYS = (400, 401, 403, 404, 405, 413, 503)
+_ALWAYS = (400, 401, 403, 404, 405, 408, 413, 415, 500, 503)
 _WORDS = {
     200: "As asked.",
     201: "Made.",
@@ -20,9 +20,12 @@ _WORDS = {
     403: "A key that is not the root key.",
     404: "There is no such thing.",
     405: "The method does not fit; `Allow` lists those that do.",
+    408: "The body did not arrive in time.",
     409: "It cannot be done to what is there: the key is revoked, or kept in the configuration file.",
     413: "The body is too large.",
+    415: "The body says that it is no JSON.",
     422: "The configuration cannot be used; nothing was changed.",
+    500: "The gateway itself failed; its log says more.",
     503: "The database or the admin process does not answer; `Retry-After` says when to try again.",
     504: "It took too long.",
 }
