@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 # The pages against the code; what they show is executed by `make test`.
-DOCS_TRUE := tests/docs/test_pages.py tests/config/test_config_schema.py tests/cli/test_cli_docs.py tests/observe/test_observe_docs.py
+DOCS_TRUE := tests/docs/test_pages.py tests/admin/test_openapi.py tests/config/test_config_schema.py tests/cli/test_cli_docs.py tests/observe/test_observe_docs.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev serve test check conformance prices bench format lock clean
