@@ -13,6 +13,7 @@ from e2e.fixtures import (
 )
 from local_model import local_model_file
 from postgres import postgres_server, postgres_url
+from valkey_server import valkey
 
 __all__ = [
     "_scripted",
@@ -26,5 +27,6 @@ __all__ = [
     "postgres_url",
     "relay",
     "responses_vendor",
+    "valkey",
     "vendors",
 ]

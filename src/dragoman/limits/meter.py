@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
@@ -24,11 +25,18 @@ class Grant(Struct, gc=False):
     money: list[tuple[int, int, int]] | None
 
 
+class Wanting(Struct, gc=False):
+    """Neither granted nor refused: what is counted together with other machines must be asked for first. `decide` is
+    awaited once, in place of this answer; it takes a tenth of a second at most and does not raise."""
+
+    decide: Callable[[], Awaitable[Grant | Refused]]
+
+
 class Meter(Protocol):
     """`now` is in seconds of the clock that is never set (CLOCK_MONOTONIC), `wall` in Unix seconds. Nothing raises."""
 
-    def reserve(self, rules: tuple[Rule, ...], demand: Demand, now: float, wall: float) -> Grant | Refused:
-        """From all rules, or from none."""
+    def reserve(self, rules: tuple[Rule, ...], demand: Demand, now: float, wall: float) -> Grant | Refused | Wanting:
+        """From all rules, or from none. `Wanting` only where machines count together."""
         ...
 
     def settle(self, grant: Grant, tokens: int | None, nanos: int | None, now: float, wall: float) -> None:

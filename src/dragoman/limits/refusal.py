@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 
 from dragoman.limits import minute
 from dragoman.limits.layout import REQUESTS, TOKENS, Words
-from dragoman.limits.values import Budget, Demand, Kind, Limits, Refused, Rule, usd
+from dragoman.limits.values import Budget, Demand, Limits, Refused, Rule, usd
 from dragoman.limits.windows import window_at
+
+PerMinute = Literal["requests", "tokens"]
 
 _SOON = 1.0  # nobody knows when a request under way will end
 _NO_ROOM_SECONDS = 5.0
@@ -28,14 +31,21 @@ def over_minute(rule: Rule, words: Words, slot: int, demand: Demand, now: float)
     )
 
 
-def _over(rule: Rule, kind: Kind, limit: int, words: Words, slot: int, asked: int, now: float) -> Refused | None:
+def _over(rule: Rule, kind: PerMinute, limit: int, words: Words, slot: int, asked: int, now: float) -> Refused | None:
     total = REQUESTS if kind == "requests" else TOKENS
     count = words[slot + total]
     needed = count + asked - limit
     if needed <= 0:
         return None
-    left = max(0, limit - count)
     wait = None if asked > limit else minute.seconds_until(words, slot, total, needed, now)
+    return over(rule, kind, limit, limit - count, asked, wait)
+
+
+def over(rule: Rule, kind: PerMinute, limit: int, left: int, asked: int, wait: float | None) -> Refused:
+    """A limit per minute, of which less is left than is asked for."""
+    left = max(0, left)
+    if asked > limit:
+        wait = None
     said = f"{_start(rule)} is limited to {limit:,} {kind} a minute"
     if wait is None and asked > 1:
         said += f", and this request alone may take {asked:,}. Send less, or ask for fewer output tokens."

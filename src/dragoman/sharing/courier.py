@@ -1,0 +1,285 @@
+"""Carries what accounts ask to Valkey and what it answers back: one batch at a time, so that whatever is asked meanwhile goes
+together in the next. Also tells that this node lives, and finds its way back by itself.
+
+`up` says whether accounts may be relied on. It is false from the first failure until Valkey has answered again, knows all that
+happened meanwhile and, if it had forgotten everything, was told by everybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import Protocol
+
+from msgspec import Struct
+
+from dragoman.limits.breaker import Breaker
+from dragoman.limits.share import Machines
+from dragoman.sharing.address import Address
+from dragoman.sharing.link import Link, Unreachable
+from dragoman.sharing.resp import Failure, Reply
+
+PATIENCE = 0.05  # seconds for a batch to be answered
+CONNECT_PATIENCE = 0.5  # nobody waits for this
+HEARTBEAT = 1.0
+DEAD_AFTER = 5.0  # a node that was silent for so long holds nothing any more
+TICK = 0.25  # what is idle is given back at the next but one
+SOON = 0.02
+REFILLING = 3.0  # seconds that a store which has forgotten everything is left to be told by all, who notice within one
+_MOST = 256  # calls in a batch
+
+PREFIX = "{dragoman}:"  # braces: in a cluster, all keys belong to one node
+
+
+class Account(Protocol):
+    """Something that is kept in Valkey and leased to us."""
+
+    @property
+    def script(self) -> str: ...
+    @property
+    def keys(self) -> tuple[str, ...]: ...
+    def idle(self, now: float) -> bool: ...
+    def call(self, now: float, nodes: int) -> list[int | str]: ...
+    def answered(self, answer: list[int], sent: float, now: float) -> None: ...
+    def failed(self) -> None: ...
+    def lost(self) -> None: ...
+
+
+class Change(Struct, frozen=True):
+    """What a log line tells: whether limits are counted together from now on, why, and how many machines there are."""
+
+    up: bool
+    why: str
+    machines: int
+
+
+class Figures(Struct):
+    """For metrics; all but the last two only grow."""
+
+    batches: int = 0
+    calls: int = 0
+    failures: int = 0
+    alone: int = 0  # requests decided by this machine's share
+    forgotten: int = 0  # times that Valkey came back empty
+    up: int = 0
+    machines: int = 1
+
+
+class Courier:
+    def __init__(
+        self,
+        address: Address,
+        node: str,
+        accounts: Callable[[], Iterable[Account]],
+        tell: Callable[[Change], None],
+        *,
+        patience: float = PATIENCE,
+        machines: int = 1,
+    ) -> None:
+        self.node = node
+        self.up = False
+        self.machines = Machines(machines)
+        self.nodes = 1
+        self.figures = Figures(machines=machines)
+        self._address = address
+        self._patience = patience
+        self._accounts = accounts
+        self._tell = tell
+        self._breaker = Breaker()
+        self._link: Link | None = None
+        self._store: bytes | None = None  # the name of the store that we know
+        self._ready_at = 0.0
+        self._beat_at = 0.0
+        self._tick_at = 0.0
+        self._open: dict[Account, None] = {}
+        self._waiting: asyncio.Future[bool] | None = None
+        self._wake = asyncio.Event()
+        self._soon: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    # --- for the meter
+
+    def next_batch(self) -> asyncio.Future[bool]:
+        """Resolves when all that is asked until now has been answered; false if it was not."""
+        if self._waiting is None:
+            self._waiting = asyncio.get_running_loop().create_future()
+        return self._waiting
+
+    def now(self, account: Account) -> None:
+        self._open[account] = None
+        self._wake.set()
+
+    def soon(self, account: Account) -> None:
+        self._open[account] = None
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(SOON, self._due)
+
+    def _due(self) -> None:
+        self._soon = None
+        self._wake.set()
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Gives back what is leased and says goodbye, if that is possible at once."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._soon is not None:
+            self._soon.cancel()
+        self._answer_waiting(False)
+        link, self._link, self.up = self._link, None, False
+        if link is None:
+            return
+        try:
+            for _ in range(2):  # what was in use at first is idle the second time
+                await self._carry(link, list(self._accounts()))
+            await self._greet(link, f"-{self.node}")
+        except Unreachable:
+            pass
+        link.abort()
+
+    # --- the errand
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                if self._link is None:
+                    await self._find_back()
+                else:
+                    await self._rest()
+                    await self._round(self._link)
+            except Unreachable as error:
+                self._went_away(str(error))
+            except Exception as error:  # whatever it is, requests must not wait for a courier that is gone
+                self._went_away(repr(error))
+
+    async def _find_back(self) -> None:
+        await asyncio.sleep(self._breaker.wait(monotonic()))
+        self._breaker.begin(monotonic())
+        link = await Link.open(self._address, CONNECT_PATIENCE, self._wake.set)
+        try:
+            await self._greet(link, self.node)
+            # All that happened meanwhile, and what others may have taken from us.
+            await self._carry(link, list(self._accounts()))
+        except BaseException:
+            link.abort()
+            raise
+        self._link = link
+        self._breaker.succeeded(monotonic())
+        self._wake.set()
+
+    async def _rest(self) -> None:
+        """Until there is something to do."""
+        wait = min(self._beat_at, self._tick_at) - monotonic()
+        if not self._wake.is_set() and wait > 0:
+            timer = asyncio.get_running_loop().call_later(wait, self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                timer.cancel()
+        self._wake.clear()
+
+    async def _round(self, link: Link) -> None:
+        now = monotonic()
+        if now >= self._beat_at:
+            await self._greet(link, self.node)
+        if now >= self._tick_at:
+            self._tick_at = now + TICK
+            for account in self._accounts():
+                if account.idle(now):
+                    self._open[account] = None
+        waiting, self._waiting = self._waiting, None
+        accounts, self._open = list(self._open), {}
+        try:
+            if not accounts:
+                await link.ask([], self._patience)
+            await self._carry(link, accounts)
+        except BaseException:
+            if waiting is not None and not waiting.done():
+                waiting.set_result(False)
+            raise
+        if waiting is not None and not waiting.done():
+            waiting.set_result(True)
+        if not self.up and monotonic() >= self._ready_at:
+            self._came_back()
+
+    async def _carry(self, link: Link, accounts: list[Account]) -> None:
+        for first in range(0, len(accounts), _MOST):
+            part = accounts[first : first + _MOST]
+            sent = monotonic()
+            commands = [link.run(one.script, one.keys, one.call(sent, self.nodes)) for one in part]
+            self.figures.batches += 1
+            self.figures.calls += len(commands)
+            try:
+                replies = await link.ask(commands, self._patience)
+                for reply in replies:
+                    if isinstance(reply, Failure):
+                        raise Unreachable(f"it answered: {reply.message}")
+            except BaseException:
+                link.abort()
+                for one in accounts[first:]:
+                    one.failed()
+                raise
+            now = monotonic()
+            for one, reply in zip(part, replies, strict=True):
+                one.answered(_numbers(reply), sent, now)
+
+    async def _greet(self, link: Link, node: str) -> None:
+        keys = (f"{PREFIX}nodes", f"{PREFIX}store")
+        asked = link.run("node", keys, [node, int(DEAD_AFTER), self.node])
+        (reply,) = await link.ask([asked], self._patience)
+        if not isinstance(reply, list):
+            raise Unreachable(f"it answered: {reply.message if isinstance(reply, Failure) else reply!r}")
+        name, second, nodes = reply
+        assert isinstance(name, bytes) and isinstance(second, int) and isinstance(nodes, list)
+        now = monotonic()
+        self._beat_at = now + HEARTBEAT
+        self.nodes = max(1, len(nodes))
+        self.machines.seen(len({bytes(node).rpartition(b"/")[0] for node in nodes if isinstance(node, bytes)}), now)
+        self.figures.machines = self.machines.count
+        known, self._store = self._store, name
+        if known is not None and known != name:
+            self._was_emptied(name, second, now)
+
+    def _was_emptied(self, name: bytes, second: int, now: float) -> None:
+        self.figures.forgotten += 1
+        self._ready_at = now + max(0.0, int(name.rpartition(b" ")[2]) + REFILLING - second)
+        for account in self._accounts():
+            account.lost()
+            self._open[account] = None
+        if self.up:
+            self._turn(False, "it has forgotten everything")
+
+    def _went_away(self, why: str) -> None:
+        self.figures.failures += 1
+        if self._link is not None:
+            self._link.abort()
+            self._link = None
+        self._breaker.failed(monotonic())
+        self._answer_waiting(False)
+        if self.up:
+            self._turn(False, why)
+
+    def _came_back(self) -> None:
+        self._turn(True, "it answers")
+
+    def _turn(self, up: bool, why: str) -> None:
+        self.up = up
+        self.figures.up = int(up)
+        if not up:
+            self._answer_waiting(False)
+        self._tell(Change(up, why, self.machines.count))
+
+    def _answer_waiting(self, answer: bool) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+
+def _numbers(reply: Reply) -> list[int]:
+    if not isinstance(reply, list) or not all(isinstance(number, int) for number in reply):
+        raise Unreachable("it answered something else than was asked")
+    return reply  # type: ignore[return-value]
