@@ -250,3 +250,14 @@ def test_readiness_does_not_wait_for_it(tmp_path: Path) -> None:
             pid = gateway.process.pid
             assert gateway.stop() == 0
             assert not of_session(pid)
+
+
+def test_a_temporary_directory_too_deep_for_a_socket(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 120)
+    deep.mkdir()
+    with serving(canned.openai) as openai:
+        config = "providers:\n" + provider("openai", "openai-chat", f"{openai.base_url}/v1", "gpt-*")
+        with running(tmp_path, config=config, environment={"TMPDIR": str(deep)}) as gateway:
+            assert admin(gateway, "GET", "/providers")[0] == 200
+            assert gateway.stop() == 0
+    assert not list(deep.iterdir())

@@ -1,9 +1,10 @@
 import re
 import subprocess
 import sys
+import time
 
 from dragoman.observe import ids
-from dragoman.observe.ids import request_id
+from dragoman.observe.ids import id_from, request_id
 
 SHAPE = re.compile(r"req_[0-9a-hjkmnp-tv-z]{26}")
 
@@ -49,3 +50,10 @@ for _ in range(200):
     suffixes = made.stdout.split()
     assert len(suffixes) == 800
     assert len(set(suffixes)) == 800
+
+
+def test_ids_from_a_time_on() -> None:
+    before, made, after = time.time(), request_id(), time.time()
+    assert id_from(before - 0.001) <= made < id_from(after + 0.002)
+    assert id_from(0) == "req_0000000000"
+    assert id_from(1.0) < id_from(1.0005) == id_from(1.001) < id_from(2**37)
