@@ -48,6 +48,31 @@ def test_what_is_refused(model: str, protocol: str, fields: Any, param: str) -> 
     assert caught.value.param == param
 
 
+@pytest.mark.parametrize(
+    ("model", "form", "refused"),
+    [
+        ("gpt-4-turbo", SCHEMA, True),
+        ("gpt-3.5-turbo", SCHEMA, True),
+        ("gpt-4", {"type": "json_object"}, True),
+        ("gpt-4-turbo", {"type": "json_object"}, False),
+        ("gpt-4", {"type": "text"}, False),
+        ("gpt-4", None, False),
+        ("gpt-4", {"type": []}, False),
+        ("gpt-4o", SCHEMA, False),
+    ],
+)
+def test_formats_of_bytes_that_pass(model: str, form: Any, refused: bool) -> None:
+    body = json.dumps({"model": model, "messages": [], "response_format": form}).encode()
+    route = Route("generate")
+    profile = profile_for("openai-chat", model)
+    if refused:
+        with pytest.raises(BadRequest) as caught:
+            PROTOCOL.forward(body, PROTOCOL.peek(body, route), route, model, profile)
+        assert caught.value.param == "response_format"
+    else:
+        assert PROTOCOL.forward(body, PROTOCOL.peek(body, route), route, model, profile).body == body
+
+
 def test_what_others_of_the_family_take() -> None:
     seen = [{"role": "user", "content": [PICTURE]}]
     body, losses = send("gpt-4.1", tools=functions(128), response_format=SCHEMA, messages=seen)

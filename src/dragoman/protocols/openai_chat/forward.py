@@ -17,9 +17,10 @@ import msgspec
 from msgspec import Struct
 
 from dragoman.catalog.profile import Profile
-from dragoman.ir import BadRequest, Loss
+from dragoman.ir import Loss
 from dragoman.protocols.base import Outgoing, Peek
 from dragoman.protocols.openai import fields
+from dragoman.protocols.openai.capabilities import check_format, no_functions, no_pictures
 from dragoman.protocols.openai_chat.extra_body import lifted
 from dragoman.protocols.openai_chat.foreign import without_signatures
 from dragoman.protocols.openai_chat.unsigned import signed
@@ -49,7 +50,8 @@ def peek(body: bytes) -> Peek:
 
 
 def forward(body: bytes, peeked: Peek, model: str, profile: Profile) -> Outgoing:
-    """Raises BadRequest for function tools that the model would ignore without a word, and for pictures that it cannot see."""
+    """Raises BadRequest for function tools that the model would ignore without a word, for pictures that it cannot see, and for
+    formats that it cannot be held to."""
     if model != peeked.model:
         body = with_model(body, peeked.model, model)
     losses: tuple[Loss, ...] = ()
@@ -67,6 +69,8 @@ def forward(body: bytes, peeked: Peek, model: str, profile: Profile) -> Outgoing
         _refuse_tools(body, model)
     if not profile.sees and b'"image_url"' in body:
         _refuse_pictures(body, model)
+    if len(profile.formats) < 2 and b'"response_format"' in body:
+        _refuse_format(body, profile)
     if peeked.stream and not peeked.include_usage:
         body = _ask_usage(body)
     if profile.signed_calls:
@@ -104,11 +108,7 @@ def _refuse_tools(body: bytes, model: str) -> None:
             continue
         chosen = held.get(choice)
         if chosen is None or decode(bytes(chosen)) != "none":
-            raise BadRequest(
-                f"The model '{model}' takes no function tools. Leave '{name}' out, or ask a model that takes them.",
-                param=name,
-                code="unsupported_parameter",
-            )
+            raise no_functions(model, name)
 
 
 def _refuse_pictures(body: bytes, model: str) -> None:
@@ -118,12 +118,14 @@ def _refuse_pictures(body: bytes, model: str) -> None:
         content = message.get("content") if type(message) is dict else None
         for at, part in enumerate(content if type(content) is list else ()):
             if type(part) is dict and part.get("type") == "image_url":
-                path = f"messages[{number}].content[{at}]"
-                raise BadRequest(
-                    f"'{path}' is a picture, which the model '{model}' does not take.",
-                    param=path,
-                    code="unsupported_value",
-                )
+                raise no_pictures(model, f"messages[{number}].content[{at}]")
+
+
+def _refuse_format(body: bytes, profile: Profile) -> None:
+    raw = members(body).get("response_format")
+    form = decode(bytes(raw)) if raw is not None else None
+    if type(form) is dict:
+        check_format(form.get("type"), profile, "response_format")
 
 
 def _system_role(body: bytes) -> bytes:

@@ -5,6 +5,7 @@ from typing import Any
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, BuiltinTool, FunctionTool, Losses, OutputFormat, Request, ToolChoice
+from dragoman.protocols.openai.capabilities import check_format, takes_functions
 
 Json = dict[str, Any]
 _LEGAL_FORMAT_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -17,21 +18,8 @@ def write_tools(request: Request, model: str, profile: Profile, losses: Losses, 
     for tool in request.tools:
         if type(tool) is BuiltinTool:
             _builtin(tool, model, losses, body)
-    if functions and not profile.tools:
-        if choice is not None and choice.mode == "none":
-            losses.add("tools", "The model takes no tools; they were not to be called.", harmless=True)
-            return
-        raise BadRequest(
-            f"The model '{model}' takes no function tools. Leave 'tools' out, or ask a model that takes them.",
-            param=losses.path("tools"),
-            code="unsupported_parameter",
-        )
-    if profile.most_tools is not None and len(functions) > profile.most_tools:
-        raise BadRequest(
-            f"The model '{model}' takes at most {profile.most_tools} tools, not {len(functions)}.",
-            param=losses.path("tools"),
-            code="array_above_max_length",
-        )
+    if not takes_functions(len(functions), choice, model, profile, losses):
+        return
     written: list[Json] = []
     allowed = () if choice is None else choice.allowed
     known = {tool.name for tool in functions}
@@ -125,13 +113,7 @@ def _named(name: str, custom: frozenset[str]) -> Json:
 
 def write_format(wanted: OutputFormat, profile: Profile, losses: Losses, messages: list[Json]) -> Json | None:
     """`response_format`; what it cannot say is said in the system text of `messages`."""
-    if wanted.kind != "enum" and wanted.kind not in profile.formats:
-        told = "a JSON schema" if wanted.kind == "schema" else "JSON"
-        raise BadRequest(
-            f"This model cannot be held to {told}. Leave the format out, or ask a model that can.",
-            param=losses.path("format"),
-            code="unsupported_value",
-        )
+    check_format(wanted.kind, profile, losses.path("format"))
     if wanted.kind == "json":
         if profile.family == "openai" and not _mentions_json(messages):
             # 400 "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."

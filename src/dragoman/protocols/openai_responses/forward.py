@@ -5,8 +5,10 @@
   the vendor would refuse them; those that carry its own get their own id and proof back.
 """
 
+from dragoman.catalog.profile import Profile
 from dragoman.protocols.base import Outgoing, Peek, Route
 from dragoman.protocols.openai import fields
+from dragoman.protocols.openai_responses import unfit
 from dragoman.protocols.openai_responses.history import readable
 from dragoman.wire.body import decode_head, head_of, with_model
 
@@ -20,7 +22,10 @@ def peek(body: bytes) -> Peek:
     return Peek(head.model, bool(head.stream))
 
 
-def forward(body: bytes, peeked: Peek, route: Route, model: str) -> Outgoing:
+def forward(body: bytes, peeked: Peek, route: Route, model: str, profile: Profile) -> Outgoing:
+    """Raises BadRequest for what the model cannot do."""
+    if not (profile.sees and profile.tools and len(profile.formats) == 2):
+        unfit.check(body, model, profile)
     if model != peeked.model:
         body = with_model(body, peeked.model, model)
     body = readable(body)

@@ -92,7 +92,7 @@ class OpenAIResponses:
         return errors.read_error(status, headers, body)
 
     def forward(self, body: bytes, peek: Peek, route: Route, model: str, profile: Profile) -> Outgoing:
-        return forwarding.forward(body, peek, route, model)
+        return forwarding.forward(body, peek, route, model, profile)
 
     def read_usage(self, body: bytes) -> Usage | None:
         return usage_of(body)

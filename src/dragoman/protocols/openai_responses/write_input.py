@@ -131,7 +131,7 @@ class _Scribe:
         if part.signature is not None:
             self._losses.add_part(message, number, _UNSIGNED, harmless=True)
         path = self._losses.part_path(message, number)
-        return self._own(write_media(part, self._losses, path), part.extras)
+        return self._own(write_media(part, self._profile, self._losses, path), part.extras)
 
     def _own(self, written: Json, extras: tuple[Any, ...]) -> Json:
         """Puts back what only OpenAI's own API takes on a part."""

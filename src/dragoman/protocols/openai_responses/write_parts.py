@@ -3,6 +3,7 @@ the file would be worse than none."""
 
 from typing import Any, NoReturn
 
+from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, Losses, Media
 from dragoman.protocols.openai import media
 
@@ -16,8 +17,15 @@ _GOOGLES_FILES = "https://generativelanguage.googleapis.com/"
 _DETAILS = frozenset({"low", "high", "auto", "original"})
 
 
-def write_media(part: Media, losses: Losses, path: str) -> dict[str, Any]:
+def write_media(part: Media, profile: Profile, losses: Losses, path: str) -> dict[str, Any]:
     """`path` is where the caller wrote it. Raises BadRequest."""
+    written = _written(part, losses, path)
+    if written["type"] == "input_image" and not profile.sees:
+        _refuse(path, "is a picture, which this model does not take.")
+    return written
+
+
+def _written(part: Media, losses: Losses, path: str) -> dict[str, Any]:
     kind: str = part.kind
     if part.url is not None:
         if not part.url.startswith(("https://", "http://")) or part.url.startswith(_GOOGLES_FILES):

@@ -51,11 +51,11 @@ def write_body(request: Request, model: str, profile: Profile, losses: Losses) -
     if request.sampling is not _NO_SAMPLING:
         _sampling(request.sampling, profile, losses, body, include)
     if request.tools or request.tool_choice is not None:
-        write_tools(request, model, losses, body)
+        write_tools(request, model, profile, losses, body)
     if request.parallel_tool_calls is not None and "tools" in body:
         body["parallel_tool_calls"] = request.parallel_tool_calls
     if request.format is not None:
-        _put_format(request, losses, body, written)
+        _put_format(request, profile, losses, body, written)
     if request.reasoning is not None:
         _reasoning(request.reasoning, profile, losses, body)
     if request.modalities:
@@ -117,9 +117,9 @@ def _sampling(sampling: Sampling, profile: Profile, losses: Losses, body: Json, 
             losses.add(name, _NO_PLACE)
 
 
-def _put_format(request: Request, losses: Losses, body: Json, written: list[Json]) -> None:
+def _put_format(request: Request, profile: Profile, losses: Losses, body: Json, written: list[Json]) -> None:
     assert request.format is not None
-    form, words = write_format(request.format, losses)
+    form, words = write_format(request.format, profile, losses)
     if form is not None:
         body["text"] = {"format": form}
         if form["type"] == "json_object" and not _mentions_json(written):

@@ -3,7 +3,9 @@
 import re
 from typing import Any
 
+from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, BuiltinTool, FunctionTool, Losses, OutputFormat, Request, ToolChoice
+from dragoman.protocols.openai.capabilities import check_format, takes_functions
 from dragoman.protocols.openai_responses.draft import OWNER
 
 Json = dict[str, Any]
@@ -47,10 +49,11 @@ _OWN = frozenset(
 )
 
 
-def write_tools(request: Request, model: str, losses: Losses, body: Json) -> None:
+def write_tools(request: Request, model: str, profile: Profile, losses: Losses, body: Json) -> None:
     """Puts `tools` and `tool_choice` into `body`."""
     choice = request.tool_choice
     functions = [tool for tool in request.tools if type(tool) is FunctionTool]
+    taken = takes_functions(len(functions), choice, model, profile, losses)
     known = {tool.name for tool in functions}
     for name in () if choice is None else choice.allowed:
         if name not in known:
@@ -62,6 +65,7 @@ def write_tools(request: Request, model: str, losses: Losses, body: Json) -> Non
     written = [
         _function(tool, losses) if type(tool) is FunctionTool else _builtin(tool, model, losses)  # type: ignore[arg-type]
         for tool in request.tools
+        if taken or type(tool) is not FunctionTool
     ]
     if not written:
         if choice is not None and choice.mode == "any":
@@ -162,8 +166,9 @@ def _named(name: str, custom: frozenset[str]) -> Json:
     return {"type": "custom" if name in custom else "function", "name": name}
 
 
-def write_format(wanted: OutputFormat, losses: Losses) -> tuple[Json | None, str | None]:
+def write_format(wanted: OutputFormat, profile: Profile, losses: Losses) -> tuple[Json | None, str | None]:
     """`text.format`, and what it cannot say in words for the model."""
+    check_format(wanted.kind, profile, losses.path("format"))
     if wanted.kind == "json":
         return {"type": "json_object"}, None
     if wanted.kind == "enum":
