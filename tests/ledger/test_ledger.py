@@ -1,5 +1,6 @@
 """From the journal into the database, whatever the database does."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from tests.ledger.samples import entry
 
 from dragoman.ledger import Journal, JournalFull, Ledger, catch_up, has_any
-from dragoman.ledger.segment import START
+from dragoman.ledger.segment import START, Segment
 
 
 class Table:
@@ -111,6 +112,38 @@ def test_a_journal_has_a_bound_and_says_so_before_it_is_reached(tmp_path: Path) 
         fill(journal)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 2**15
     journal.close()
+
+
+def test_a_full_disk_is_known_before_the_last_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread may be waiting for a database that does not answer: it is not needed for that."""
+    journal = Journal(tmp_path, limit=2**30, segment_bytes=2**14)
+
+    def full(path: Path, size: int) -> Segment:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Segment, "create", full)
+        while not journal.exhausted:
+            journal.append(b"x" * 100)
+        assert journal.waiting() < 2**14 * 3 // 2 + 200
+        with pytest.raises(JournalFull, match="No space left"):
+            fill(journal)
+    journal.tidy()
+    assert not journal.exhausted
+    fill(journal)
+    journal.close()
+
+
+def test_a_bound_that_is_never_met_by_a_database_that_works(tmp_path: Path) -> None:
+    table = Table()
+    ledger = Ledger(Journal(tmp_path, limit=2**15, segment_bytes=2**14), table.put)
+    for number in range(300):
+        ledger.enter(entry(number))
+        assert not ledger.exhausted
+        if number % 10 == 9:
+            table.wait(lambda number=number: len(table.rows) == number + 1)
+    ledger.close()
+    assert ledger.lost == 0
 
 
 def test_files_are_used_again(tmp_path: Path) -> None:

@@ -7,9 +7,13 @@ was is the pipeline's to say, and the tables are the store's; here is the way be
 from pathlib import Path
 
 from dragoman.ledger.entry import FIELDS, Entry
-from dragoman.ledger.journal import Journal, JournalFull
+from dragoman.ledger.journal import FILES, SEGMENT_BYTES, Journal, JournalFull, make_room
 from dragoman.ledger.ledger import Ledger
 from dragoman.ledger.recovery import catch_up, has_any, remove_unfinished
+
+
+JOURNAL_BYTES = FILES * SEGMENT_BYTES
+"""What a journal takes to begin with."""
 
 
 def journal_of(data: Path) -> Path:
@@ -19,6 +23,7 @@ def journal_of(data: Path) -> Path:
 
 __all__ = [
     "FIELDS",
+    "JOURNAL_BYTES",
     "Entry",
     "Journal",
     "JournalFull",
@@ -26,5 +31,6 @@ __all__ = [
     "catch_up",
     "has_any",
     "journal_of",
+    "make_room",
     "remove_unfinished",
 ]

@@ -7,12 +7,23 @@ come. The loop's thread appends; one other thread reads, marks and makes ready. 
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from dragoman.ledger.segment import SUFFIX, Segment
 
 SEGMENT_BYTES = 4 * 2**20
+# One is filled, one lies ready.
+FILES = 2
+
+
+def make_room(directory: Path, journals: int) -> None:
+    """Raises OSError where the disk has no room for so many journals to begin with."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryFile(dir=directory) as file:
+        os.posix_fallocate(file.fileno(), 0, journals * FILES * SEGMENT_BYTES)
 
 
 class JournalFull(Exception):
@@ -23,19 +34,22 @@ class Journal:
     """`limit` bounds the bytes that the files take together."""
 
     def __init__(self, directory: Path, *, limit: int, segment_bytes: int = SEGMENT_BYTES) -> None:
-        """Raises OSError."""
+        """Raises OSError where there is no room for a single file."""
         self._directory = directory
         self._segment_bytes = segment_bytes
-        self._most = max(2, limit // segment_bytes)
+        self._most = max(FILES, limit // segment_bytes)
         self._count = 0
-        # Whether the file being filled is the last that there will be, for now.
+        # Whether the file being filled is the last that there will be, for now: known while half of it is left at the least.
         self.exhausted = False
+        self._half = segment_bytes // 2
         # Guards the lists below; held for moments, never while the disk is waited for.
         self._turning = threading.Lock()
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._filling = self._create()
-        self._ready: Segment | None = self._create()
+        self._ready: Segment | None = None
         self._full: list[Segment] = []
+        with suppress(OSError):  # `exhausted` says it
+            self._make_ready()
 
     def append(self, payload: bytes) -> None:
         """Raises JournalFull, OSError."""
@@ -43,6 +57,10 @@ class Journal:
             self._turn()
             if not self._filling.append(payload):
                 raise JournalFull(f"an entry of {len(payload)} bytes is longer than a file of the journal")
+        elif self._ready is None and self._filling.end > self._half and not self.exhausted:
+            # The other thread may be waiting for a database that does not answer.
+            with suppress(OSError):
+                self._make_ready()
 
     def waiting(self) -> int:
         """Bytes that are not in the database yet."""
@@ -63,18 +81,9 @@ class Journal:
             while self._full and self._full[0].mark == self._full[0].end:
                 done.append(self._full.pop(0))
         for segment in done:
-            if self._ready is None:
-                segment.reuse()
-                self._ready = segment
-            else:
-                segment.close(remove=True)
-                with self._turning:
-                    self._count -= 1
-        try:
-            if self._ready is None and self._count < self._most:
-                self._ready = self._create()
-        finally:
-            self.exhausted = self._ready is None
+            segment.reuse()
+            self._lay_ready(segment)
+        self._make_ready()
 
     def sync(self) -> None:
         with self._turning:
@@ -105,7 +114,23 @@ class Journal:
         with self._turning:
             self._full.append(self._filling)
             self._filling = ready
-            self.exhausted = self._count >= self._most
+
+    def _make_ready(self) -> None:
+        """For either thread. Raises OSError."""
+        try:
+            if self._ready is None and self._count < self._most:
+                self._lay_ready(self._create())
+        finally:
+            self.exhausted = self._ready is None
+
+    def _lay_ready(self, segment: Segment) -> None:
+        """An empty file; removed where the other thread was quicker with one."""
+        with self._turning:
+            if self._ready is None:
+                self._ready = segment
+                return
+            self._count -= 1
+        segment.close(remove=True)
 
     def _create(self) -> Segment:
         name = f"{os.getpid()}-{os.urandom(6).hex()}{SUFFIX}"

@@ -90,7 +90,7 @@ class Ledger:
     def _run(self) -> None:
         pause = _FIRST_PAUSE
         while not self._closing.is_set():
-            self._wake.wait()
+            self._wake.wait(_LONGEST_PAUSE if self._journal.exhausted else None)
             self._closing.wait(_GATHER_SECONDS)
             self._wake.clear()
             self._idle = True
@@ -133,6 +133,8 @@ class Ledger:
             )
         with suppress(OSError):
             self._journal.sync()
+        with suppress(OSError):  # `exhausted` says it
+            self._journal.tidy()
 
     def _works(self) -> None:
         if self.trouble is not None:

@@ -20,10 +20,21 @@ def catch_up(directory: Path, put: Put, *, living: bool = True) -> int:
     Entries are told apart by their request's id, so it does not matter who else moves them at the same time. Raises what `put`
     raises, and nothing is lost then; OSError."""
     moved = 0
-    for path in sorted(directory.glob(f"*{SUFFIX}")):
+    paths = sorted(directory.glob(f"*{SUFFIX}"))
+    for path in paths:
+        with suppress(FileNotFoundError):
+            _give_up(path)
+    for path in paths:
         with suppress(FileNotFoundError):  # its owner is done with it
             moved += _move(path, put, living)
     return moved
+
+
+def _give_up(path: Path) -> None:
+    """Removes a dead process's file that has nothing to tell: on a disk that is full, before anything else is tried."""
+    with path.open("rb") as file:
+        if _lock(file.fileno()) and not has_unmarked(file.fileno()):
+            path.unlink(missing_ok=True)
 
 
 def has_any(directory: Path) -> bool:

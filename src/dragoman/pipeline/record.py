@@ -29,6 +29,7 @@ def check_ledger(call: Call, gateway: Gateway) -> None:
     """Raises Overloaded where there may be no place for the request's entry, and what is not recorded is not to be served."""
     ledger = gateway.ledger
     if ledger is not None and ledger.exhausted and call.snapshot.settings.ledger.when_full == "refuse":
+        call.recorded = True  # what room there is belongs to the requests that are being answered
         raise Overloaded(
             "The gateway has no room left to record requests, and serves none that it cannot record. Its operator must see to "
             "the database and the disk.",

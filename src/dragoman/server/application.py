@@ -45,9 +45,14 @@ class Application:
     async def _readyz(self, caller: AsgiCaller) -> None:
         if self._gateway.draining:
             await _text(caller, 503, b"draining\n")
-        elif (ledger := self._gateway.ledger) is not None and ledger.trouble is not None:
+        elif (ledger := self._gateway.ledger) is not None and (ledger.exhausted or ledger.trouble is not None):
             full = ledger.exhausted and self._gateway.snapshot.settings.ledger.when_full == "refuse"
-            told = f"{'full' if full else 'ready'}; the database takes no entries of the ledger: {ledger.trouble}\n"
+            told = "full" if full else "ready"
+            if ledger.exhausted:
+                told += "; there is no more room for the ledger's journal"
+            if ledger.trouble is not None:
+                told += f"; the database takes no entries of the ledger: {ledger.trouble}"
+            told += "\n"
             await _text(caller, 503 if full else 200, told.encode())
         else:
             await _text(caller, 200, b"ready\n")

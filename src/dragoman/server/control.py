@@ -15,6 +15,8 @@ from typing import Any
 from dragoman.wire import json
 
 LIMIT = 64 * 1024 * 1024
+# The exit status of a worker that found no room for its journal: it is tried again for as long as that takes.
+NO_JOURNAL = 75
 
 
 class Channel:

@@ -21,7 +21,7 @@ from typing import Any
 import structlog
 
 from dragoman.config import ConfigError, Loaded, Settings
-from dragoman.ledger import catch_up, has_any, journal_of, remove_unfinished
+from dragoman.ledger import JOURNAL_BYTES, catch_up, has_any, journal_of, make_room, remove_unfinished
 from dragoman.limits import SharedTable
 from dragoman.local.pull import pull
 from dragoman.local.supervise import LocalModel, State
@@ -29,7 +29,7 @@ from dragoman.observe import logs, metrics
 from dragoman.pipeline.key import digest
 from dragoman.server.administration import Administration
 from dragoman.server.bind import check_exposure, listen
-from dragoman.server.control import Channel
+from dragoman.server.control import NO_JOURNAL, Channel
 from dragoman.server.places import limits_of
 from dragoman.server.root_key import RootKey, given_key, keep, root_key
 from dragoman.server.watched import Watched, needs_restart
@@ -50,6 +50,8 @@ _COMPACT_SECONDS = 60.0
 _QUICK_SECONDS = 5.0
 _QUICK_DEATHS = 5
 _LAST_GRACE = 5.0
+# How often a worker for whose journal there was no room is tried again.
+_ROOM_SECONDS = 1.0
 # How long an administrator waits for the last worker to have taken over what was changed.
 _IN_FORCE_SECONDS = 2.0
 
@@ -141,6 +143,7 @@ class Supervisor:
             self._location = location_of(settings.database, data)
             migrate(self._location)
             self._recover()
+            self._check_room()
             self._keyring = Keyring(self._location)
             self._agreed = self._keyring.root_key() if self._location.server else None
             self.key = root_key(data, self._environment, self._agreed)
@@ -187,6 +190,19 @@ class Supervisor:
         finally:
             table.close()
 
+    def _check_room(self) -> None:
+        """Raises StartFailed where the workers could not begin their journals."""
+        directory, workers = journal_of(self._begun_with.data), self._begun_with.server.workers
+        try:
+            make_room(directory, workers)
+        except OSError as error:
+            if self._listener is not None:
+                self._listener.close()
+            raise StartFailed(
+                f"There is no room for the ledger's journal in {directory}, {workers * JOURNAL_BYTES // 2**20} MiB: "
+                f"{error.strerror or error}. Make room on that disk, or choose another directory with --data DIR."
+            ) from None
+
     def keep_key(self) -> None:
         """Puts a root key made at this start on the disk, as a digest: once it was shown, and not before. Raises OSError."""
         if self.key is not None and self.key.made is not None:
@@ -228,6 +244,7 @@ class Supervisor:
     async def _keep_worker(self, number: int) -> None:
         """One worker after the other, for as long as we live."""
         deaths = 0
+        loop = asyncio.get_running_loop()
         while not self._stopping:
             worker = await self._start_worker(number)
             self._workers.add(worker)
@@ -241,6 +258,11 @@ class Supervisor:
                 worker.channel.close()
             if self._stopping:
                 return
+            if code == NO_JOURNAL:
+                # It has said so. The other workers go on, with the journals that they have.
+                await loop.run_in_executor(None, self._recover)
+                await asyncio.sleep(_ROOM_SECONDS)
+                continue
             lived = time.monotonic() - worker.born
             deaths = deaths + 1 if lived < _QUICK_SECONDS else 0
             if deaths >= _QUICK_DEATHS:
@@ -251,7 +273,7 @@ class Supervisor:
                 self._stop.set()
                 return
             _log.error("a worker process died and is started again", status=code, pid=worker.process.pid)
-            await asyncio.get_running_loop().run_in_executor(None, self._recover)
+            await loop.run_in_executor(None, self._recover)
             # Behind its entries: what it had spent is asked of the ledger anew.
             if self._limits is not None:
                 self._limits.forget_worker(number)

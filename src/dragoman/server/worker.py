@@ -30,7 +30,7 @@ from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.key import Ring
 from dragoman.pipeline.snapshot import Snapshot, snapshot_of
 from dragoman.server.application import Application
-from dragoman.server.control import Channel
+from dragoman.server.control import NO_JOURNAL, Channel
 from dragoman.server.engine import RemoteEngine
 from dragoman.server.handover import Handover
 from dragoman.server.http import CallerConnection
@@ -56,10 +56,19 @@ def read_snapshot(message: dict[str, Any], ring: Ring) -> Snapshot:
     )
 
 
+class NoJournal(Exception):
+    """The disk has no room for the worker's journal, or does not let it write."""
+
+
 def open_ledger(settings: Settings) -> Ledger:
-    """Raises OSError where there is no room for a journal."""
+    """Raises NoJournal."""
     table = EntryTable(location_of(settings.database, settings.data))
-    return Ledger(Journal(journal_of(settings.data), limit=settings.ledger.journal_limit), table.put, table.close)
+    directory = journal_of(settings.data)
+    try:
+        journal = Journal(directory, limit=settings.ledger.journal_limit)
+    except OSError as error:
+        raise NoJournal(f"{directory}: {error.strerror or error}") from None
+    return Ledger(journal, table.put, table.close)
 
 
 class Worker:
@@ -81,7 +90,12 @@ class Worker:
         self._engine.tell(first["local"])
         self._tally.reload(success=True, timestamp=first["at"])
         self._store = Store.open(location_of(snapshot.settings.database, snapshot.settings.data))
-        self._ledger = open_ledger(snapshot.settings)
+        try:
+            self._ledger = open_ledger(snapshot.settings)
+        except NoJournal as error:
+            _log.error("a worker cannot start without a journal, and is tried again", error=str(error))
+            self._logs.close()
+            raise SystemExit(NO_JOURNAL) from None
         self._gateway = Gateway(
             snapshot,
             tally=self._tally,

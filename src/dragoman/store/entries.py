@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dragoman.store.location import Location
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 
 class EntryTable:
@@ -17,16 +17,37 @@ class EntryTable:
     def __init__(self, location: Location) -> None:
         self._location = location
         self._engine: Engine | None = None
+        self._file: tuple[int, int] | None = None
 
     def put(self, rows: Sequence[Sequence[Any]], prices: Mapping[str, str] | None = None) -> int:
         """How many of the rows were new; in one transaction. `prices` are what entries name as theirs, by that name. Raises what
         the database raises, and then nothing was put in."""
-        from dragoman.store.ledger_statements import put_entries, put_prices
+        from dragoman.store.ledger_statements import Repeated, put_entries, put_new
 
+        put = put_new
+        while True:
+            try:
+                new = self._put(put, rows, prices)
+                break
+            except Repeated:
+                put = put_entries
+        if not self._in_place():
+            self.close()
+            raise OSError(f"{self._location.path} was removed or replaced while it was open")
+        return new
+
+    def _put(
+        self,
+        put: Callable[[Connection, Sequence[Sequence[Any]]], int],
+        rows: Sequence[Sequence[Any]],
+        prices: Mapping[str, str] | None,
+    ) -> int:
         with self._open().begin() as connection:
             if prices:
+                from dragoman.store.ledger_statements import put_prices
+
                 put_prices(connection, prices)
-            return put_entries(connection, rows)
+            return put(connection, rows)
 
     def close(self) -> None:
         if self._engine is not None:
@@ -37,5 +58,20 @@ class EntryTable:
         if self._engine is None:
             from dragoman.store.engine import engine_of
 
+            self._file = self._stands()
             self._engine = engine_of(self._location, writing=True)
         return self._engine
+
+    def _in_place(self) -> bool:
+        try:
+            return self._file == self._stands()
+        except FileNotFoundError:
+            return False
+
+    def _stands(self) -> tuple[int, int] | None:
+        """Which file has the database's name; SQLite goes on with one that has lost it, and would make an empty one where there
+        is none. Raises FileNotFoundError."""
+        if self._location.server:
+            return None
+        found = self._location.path.stat()
+        return found.st_dev, found.st_ino
