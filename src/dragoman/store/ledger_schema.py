@@ -37,7 +37,20 @@ entries = Table(
     Column("first_byte_ms", Double),
     Column("duration_ms", Double, nullable=False),
     Column("client_closed", Integer, nullable=False),
-    Index("entries_key", "key_id", "request_id"),
+    sqlite_with_rowid=False,
+)
+
+# Which entries a span of time has, so that who asks for those of one key need not walk through all. An index would hold every
+# entry once more, and cost the writer as much as the entry itself; here a span has one row however many entries are alike.
+SPAN = len("req_") + 7  # the letters of an id that are the same for 32.768 seconds
+spans = Table(
+    "spans",
+    metadata,
+    Column("span", Id, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("status", Integer, primary_key=True),
     sqlite_with_rowid=False,
 )
 

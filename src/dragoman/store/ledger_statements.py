@@ -1,121 +1,180 @@
-"""The ledger's statements: entries in, each once whatever happens, and the sums of their days in the same transaction."""
+"""The ledger's statements: entries in, each once whatever happens, and the sums of their days in the same transaction.
+
+Thousands of rows a second go this way, in a thread beside the one that answers callers: so they go to the driver as they are, and
+many in one statement, for the driver lets go of the interpreter and waits for it again with every one of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+import msgspec
+from sqlalchemy import BigInteger, Connection, Double, Integer, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from dragoman.store.ledger_schema import entries, prices, usage
+from dragoman.store.ledger_schema import SPAN, entries, prices, spans, usage
 
 Row = Sequence[Any]
+_Span = tuple[str, str, str, str, int]
+_Place = tuple[int, str, str, str]
 
 _MICROSECONDS_A_DAY = 86_400_000_000
-_AT_ONCE = 500  # ids asked for in one statement: SQLite takes 999 values at the least
+_ASKED_AT_ONCE = 500  # ids asked for in one statement: SQLite takes 999 values at the least
+_DELETED_AT_ONCE = 1000  # in one transaction, so that none holds up entries that come
+# Rows of one statement. Few sizes, for the driver keeps what SQLite made of each.
+_SIZES = (100, 10, 1)
 
 _at = {column.name: number for number, column in enumerate(entries.columns)}
 _ID, _STARTED, _KEY, _MODEL, _PROVIDER = (
     _at[name] for name in ("request_id", "started_at", "key_id", "model", "provider")
 )
 _STATUS, _ERROR, _COST, _ESTIMATED = (_at[name] for name in ("status", "error", "cost_nanos", "estimated"))
-_TOKENS = tuple(column.name for column in usage.columns if column.name.endswith("_tokens"))
-_TOKENS_AT = tuple(_at[name] for name in _TOKENS)
-_INPUT, _OUTPUT = _at["input_tokens"], _at["output_tokens"]
-
-
-def _inserting(mark: str) -> str:
-    names = ", ".join(_at)
-    marks = ", ".join([mark] * len(_at))
-    return f"INSERT INTO entries ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 - our own names
-
-
-# Rows go to the driver as they are: thousands in a second, of which nothing needs SQLAlchemy's care.
-_INSERT = {"sqlite": _inserting("?"), "postgresql": _inserting("%s")}
-
 _SUMS = tuple(column.name for column in usage.columns if not column.primary_key)
-_ADD = {
-    module.dialect.name: (
-        statement := module.insert(usage),
-        statement.on_conflict_do_update(
-            index_elements=list(usage.primary_key.columns),
-            set_={name: usage.c[name] + statement.excluded[name] for name in _SUMS},
-        ),
-    )[1]
-    for module in (sqlite, postgresql)
-}
+_TOKENS = tuple(name for name in _SUMS if name.endswith("_tokens"))
+_TOKENS_AT = slice(_at[_TOKENS[0]], _at[_TOKENS[-1]] + 1)
+assert tuple(_at)[_TOKENS_AT] == _TOKENS == _SUMS[2:7], "the sums of tokens stand as the entry's tokens do"
 
 _KNOW = {module.dialect.name: module.insert(prices).on_conflict_do_nothing() for module in (sqlite, postgresql)}
 
 
-class _Repeated(Exception):
-    """Some of the rows are in the database already."""
+class Repeated(Exception):
+    """Some of the rows are in the database already; what the transaction did is to be undone."""
+
+
+def put_new(connection: Connection, rows: Sequence[Row]) -> int:
+    """Rows of which none is in the database, as nearly all are: how many. Raises Repeated."""
+    if not rows:
+        return 0
+    cursor = connection.connection.cursor()
+    try:
+        if _insert(cursor, connection.dialect.name, rows) != len(rows):
+            raise Repeated
+        seen, sums = _add_up(rows)
+        # In one order everywhere, so that no two transactions wait for each other.
+        _put(cursor, connection.dialect.name, spans, "DO NOTHING", sorted(seen))
+        _put(cursor, connection.dialect.name, usage, _adding(), [(*place, *sums[place]) for place in sorted(sums)])
+    finally:
+        cursor.close()
+    return len(rows)
 
 
 def put_entries(connection: Connection, rows: Sequence[Row]) -> int:
-    """How many of `rows` are new; the others are left as they are and counted nowhere anew. In one savepoint of its own."""
-    if not rows:
-        return 0
-    while True:
-        try:
-            with connection.begin_nested():
-                _insert(connection, rows)
-                _add_up(connection, rows)
-            return len(rows)
-        except _Repeated:
-            known = _known(connection, [row[_ID] for row in rows])
-            # One id twice among the rows themselves is one entry, too.
-            rows = list({row[_ID]: row for row in reversed(rows) if row[_ID] not in known}.values())
-            if not rows:
-                return 0
+    """How many of `rows` are new; the others are left as they are and counted nowhere anew. Raises Repeated where another puts
+    the same ones in at this moment."""
+    known = _known(connection, [row[_ID] for row in rows])
+    # One id twice among the rows themselves is one entry, too.
+    return put_new(connection, list({row[_ID]: row for row in reversed(rows) if row[_ID] not in known}.values()))
 
 
-def _insert(connection: Connection, rows: Sequence[Row]) -> None:
-    cursor = connection.connection.cursor()
-    try:
-        cursor.executemany(_INSERT[connection.dialect.name], rows)
-        if cursor.rowcount != len(rows):
-            raise _Repeated
-    finally:
-        cursor.close()
+def _insert(cursor: Any, dialect: str, rows: Sequence[Row]) -> int:
+    """How many were not there."""
+    if dialect == "sqlite":
+        return _put(cursor, dialect, entries, "DO NOTHING", rows)
+    # The server takes them apart: a driver's work on 25 values of a row is four times that of the rest of us.
+    cursor.execute(_UNPACKING, (msgspec.json.encode(rows).decode(),))
+    return int(cursor.rowcount)
+
+
+def _put(cursor: Any, dialect: str, table: Table, on_conflict: str, rows: Sequence[Row]) -> int:
+    done = at = 0
+    for size in _SIZES:
+        statement = _inserting(dialect, table, on_conflict, size)
+        while len(rows) - at >= size:
+            cursor.execute(statement, list(chain.from_iterable(rows[at : at + size])))
+            done += cursor.rowcount
+            at += size
+    return done
+
+
+@cache
+def _inserting(dialect: str, table: Table, on_conflict: str, size: int) -> str:
+    names = _names(table.columns)
+    marks = ", ".join(["?" if dialect == "sqlite" else "%s"] * len(table.columns))
+    values = ", ".join([f"({marks})"] * size)
+    key = _names(table.primary_key.columns)
+    return f"INSERT INTO {table.name} ({names}) VALUES {values} ON CONFLICT ({key}) {on_conflict}"  # noqa: S608 - our own names
+
+
+@cache
+def _adding() -> str:
+    return "DO UPDATE SET " + ", ".join(f"{name} = usage.{name} + excluded.{name}" for name in _SUMS)
+
+
+def _names(columns: Iterable[Any]) -> str:
+    return ", ".join(column.name for column in columns)
+
+
+def _unpacked(number: int, column: Any) -> str:
+    for kind, name in ((BigInteger, "bigint"), (Integer, "integer"), (Double, "double precision")):
+        if isinstance(column.type, kind):
+            return f"(r->>{number})::{name}"
+    return f"r->>{number}"
+
+
+_UNPACKING = (
+    f"INSERT INTO entries ({_names(entries.columns)}) "  # noqa: S608 - our own names
+    f"SELECT {', '.join(_unpacked(number, column) for number, column in enumerate(entries.columns))} "
+    "FROM jsonb_array_elements(%s::jsonb) AS r ON CONFLICT DO NOTHING"
+)
 
 
 def _known(connection: Connection, ids: list[str]) -> set[str]:
     found: set[str] = set()
-    for start in range(0, len(ids), _AT_ONCE):
-        asked = select(entries.c.request_id).where(entries.c.request_id.in_(ids[start : start + _AT_ONCE]))
+    for start in range(0, len(ids), _ASKED_AT_ONCE):
+        asked = select(entries.c.request_id).where(entries.c.request_id.in_(ids[start : start + _ASKED_AT_ONCE]))
         found.update(connection.execute(asked).scalars())
     return found
 
 
-def _add_up(connection: Connection, rows: Sequence[Row]) -> None:
-    sums: dict[tuple[int, str, str, str], list[int]] = {}
+def _add_up(rows: Sequence[Row]) -> tuple[set[_Span], dict[_Place, list[int]]]:
+    """The rows of `spans` and those of `usage`."""
+    seen: set[_Span] = set()
+    sums: dict[_Place, list[int]] = {}
     for row in rows:
-        # Unknown models are named by callers: their names must not become rows without end.
-        model = "" if row[_ERROR] == "model_not_found" else row[_MODEL]
-        place = (row[_STARTED] // _MICROSECONDS_A_DAY, row[_KEY], model, row[_PROVIDER])
+        key, model, provider, status, cost = row[_KEY], row[_MODEL], row[_PROVIDER], row[_STATUS], row[_COST]
+        seen.add((row[_ID][:SPAN], key, model, provider, status))
+        # Unknown models are named by callers: their names must not become sums without end.
+        if row[_ERROR] == "model_not_found":
+            model = ""
+        place = (row[_STARTED] // _MICROSECONDS_A_DAY, key, model, provider)
         sum_ = sums.get(place)
         if sum_ is None:
             sum_ = sums[place] = [0] * len(_SUMS)
-        cost = row[_COST]
         sum_[0] += 1
-        sum_[1] += row[_STATUS] >= 400
-        for number, at in enumerate(_TOKENS_AT, 2):
-            sum_[number] += row[at] or 0
-        sum_[-3] += cost or 0
-        sum_[-2] += cost is None
+        if status >= 400:
+            sum_[1] += 1
+        number = 2
+        for tokens in row[_TOKENS_AT]:
+            if tokens:
+                sum_[number] += tokens
+            number += 1
+        if cost is None:
+            sum_[-2] += 1
+        else:
+            sum_[-3] += cost
         sum_[-1] += row[_ESTIMATED]
-    keys = [column.name for column in usage.primary_key.columns]
-    # In one order everywhere, so that no two transactions wait for each other.
-    values = [dict(zip((*keys, *_SUMS), (*place, *sums[place]), strict=True)) for place in sorted(sums)]
-    connection.execute(_ADD[connection.dialect.name], values)
+    return seen, sums
 
 
 def put_prices(connection: Connection, details: Mapping[str, str]) -> None:
     """Prices that entries name, by their ids."""
     values = [{"id": id, "detail": detail} for id, detail in details.items()]
     connection.execute(_KNOW[connection.dialect.name], values)
+
+
+def prune_entries(connection: Connection, before: str) -> bool:
+    """Deletes some of the entries with ids below `before`, the oldest first; whether there may be more. Their sums stay."""
+    more = False
+    for table, column, bound in ((entries, entries.c.request_id, before), (spans, spans.c.span, before[:SPAN])):
+        some = select(column).where(column < bound).order_by(column).limit(_DELETED_AT_ONCE).subquery()
+        last = connection.execute(select(func.max(some.c[column.name]), func.count())).one()
+        if last[0] is not None:
+            connection.execute(delete(table).where(column <= last[0]))
+        more = more or last[1] == _DELETED_AT_ONCE
+    return more
 
 
 def spent(connection: Connection, key_id: str, since_day: int) -> int:

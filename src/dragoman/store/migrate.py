@@ -15,7 +15,7 @@ from typing import Any
 from dragoman.store.location import Location, StoreRefused, in_a_line
 
 # The newest of `migrations/versions`.
-NEWEST = "0004"
+NEWEST = "0005"
 _HEAD = "head"
 _SCRIPTS = Path(__file__).with_name("migrations")
 # Whoever migrates a server's database holds this lock of the server's; the number is ours alone.
