@@ -28,7 +28,6 @@ _NAME = "admin.sock"
 _LONGEST_PATH = 107
 _QUICK_SECONDS = 5.0
 _LONGEST_PAUSE = 10.0
-_LAST_GRACE = 5.0
 
 
 class Administration:
@@ -75,18 +74,13 @@ class Administration:
                 await asyncio.sleep(min(0.1 * 2**deaths, _LONGEST_PAUSE))
 
     async def end(self) -> None:
-        """Once nobody hands anything on any more."""
+        """Once nobody hands anything on any more: the process has nothing left to finish, and what it wrote is kept."""
         self._ending = True
-        process, channel = self._process, self._channel
-        if channel is not None:
-            channel.close()
+        process = self._process
         if process is not None and process.returncode is None:
-            try:
-                async with asyncio.timeout(_LAST_GRACE):
-                    await process.wait()
-            except TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
         if self._own_directory is not None:
             with contextlib.suppress(OSError):
                 (self._own_directory / _NAME).unlink(missing_ok=True)
