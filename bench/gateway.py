@@ -12,6 +12,16 @@ from bench.process import GATEWAY_CORE, Child
 ROOT_KEY = "dgm_bench_root_key_of_no_use_anywhere"
 KEY = "dgm_bench_key_of_no_use_anywhere"
 
+# Models of providers whose names are no vendor's, so that their prices are told here.
+_PRICED = "".join(
+    f"  {model}: {{targets: [{{provider: {provider}, model: {model}}}], price: {{input: '0.4', output: '1.6'}}}}\n"
+    for provider, models in {
+        "openai-paced": (payloads.CHAT_STREAM_MODEL, payloads.CHAT_PACED_MODEL, payloads.CHAT_HELD_MODEL),
+        "google-paced": (payloads.GEMINI_STREAM_MODEL, payloads.GEMINI_PACED_MODEL),
+    }.items()
+    for model in models
+)
+
 # Limits and a budget that are counted and never reached.
 _CONFIG = f"""\
 server: {{host: 127.0.0.1, port: %(port)d, workers: 1}}
@@ -41,7 +51,8 @@ providers:
     api_key: upstream-of-the-benchmark
     models: [{payloads.GEMINI_STREAM_MODEL}, {payloads.GEMINI_PACED_MODEL}]
     max_connections: 10000
-keys:
+models:
+{_PRICED}keys:
   - name: bench
     key: {KEY}
     models: ["gpt-*", "gemini-*"]
