@@ -91,9 +91,10 @@ class Cost:
 class Price:
     """A model's rates, and the higher (or lower) ones that hold for a whole request whose input is longer than a bound.
 
-    `source` tells where it comes from; `beside` names what the vendor charges besides, which token counts do not tell of."""
+    `source` tells where it comes from; `beside` names what the vendor charges besides, which token counts do not tell of.
+    `of_media` and `of_caches` tell whether what is no text, or is written to a cache, costs anything else."""
 
-    __slots__ = ("_distinct", "_levels", "_media", "_steps", "beside", "rates", "source")
+    __slots__ = ("_ceilings", "_distinct", "_levels", "_steps", "beside", "of_caches", "of_media", "rates", "source")
 
     def __init__(
         self, rates: Rates, steps: tuple[tuple[int, Rates], ...] = (), *, source: str = "", beside: tuple[str, ...] = ()
@@ -105,7 +106,9 @@ class Price:
         every = (rates, *(step for _, step in self._steps))
         # What nearly every request needs, at hand: the rates of text, by whether it was cached or written.
         self._levels = [(one, _usual(one)) for one in every]
-        self._media = any(getattr(one, unit) is not None for one in every for unit in _OF_MEDIA)
+        self.of_media = any(getattr(one, unit) is not None for one in every for unit in _OF_MEDIA)
+        self.of_caches = any(one.cache_write is not None or one.cache_write_hour is not None for one in every)
+        self._ceilings: dict[tuple[bool, bool], list[tuple[int, int, int, int]]] = {}
         self._distinct = any(one.reasoning is not None or one.request is not None for one in every)
 
     @property
@@ -130,7 +133,7 @@ class Price:
         rates, usual = self._levels[self._level(usage.input) if self._steps else 0]
         cached, written, hour = usage.cached_input, usage.cache_write, usage.cache_write_hour
         plain = usage.input - cached - written
-        if plain >= 0 and written >= hour and not self._distinct and not (self._media and _has_media(usage)):
+        if plain >= 0 and written >= hour and not self._distinct and not (self.of_media and _has_media(usage)):
             of_plain, of_cached, of_written, of_hour, of_output = usual
             exact = plain * of_plain + usage.output * of_output
             if cached:
@@ -148,11 +151,27 @@ class Price:
 
         Tighter where the caller knows that nothing is written to a cache (`caches`), or that all is text (`media`)."""
         highest = 0
-        for rates in (self.rates, *(step for bound, step in self._steps if input_tokens > bound)):
-            most_in = _most(rates, _INPUTS, rates.input, caches, media)
-            most_out = _most(rates, _OUTPUTS, rates.output, caches, media)
-            highest = max(highest, input_tokens * most_in + max_output_tokens * most_out + (rates.request or 0))
+        for bound, most_in, most_out, request in self._ceilings.get((caches, media)) or self._ceiling(caches, media):
+            if input_tokens <= bound:
+                break
+            come_to = input_tokens * most_in + max_output_tokens * most_out + request
+            if come_to > highest:
+                highest = come_to
         return -(-highest // _NANODOLLAR)
+
+    def _ceiling(self, caches: bool, media: bool) -> list[tuple[int, int, int, int]]:
+        """The input beyond which each of the rates may hold, its dearest kinds of input and output, and what a request costs."""
+        found = [
+            (
+                bound,
+                _most(rates, _INPUTS, rates.input, caches, media),
+                _most(rates, _OUTPUTS, rates.output, caches, media),
+                rates.request or 0,
+            )
+            for bound, rates in ((-1, self.rates), *self._steps)
+        ]
+        self._ceilings[caches, media] = found
+        return found
 
 
 def price_of_rates(

@@ -173,6 +173,25 @@ class LocalMeter:
         finally:
             self._table.release()
 
+    def left(self, grant: Grant) -> Standing:
+        """For the headers of an answer that was just let in: so nothing is forgotten before a whole minute is over."""
+        words = self._words
+        requests: tuple[int, int] | None = None
+        tokens: tuple[int, int] | None = None
+        for _, slot, most_requests, most_tokens, _, _, _ in grant.places or ():
+            if most_requests is not None:
+                left = most_requests - words[slot + REQUESTS]
+                if requests is None or left < requests[0]:
+                    requests = (left, most_requests)
+            if most_tokens is not None:
+                left = most_tokens - words[slot + TOKENS]
+                if tokens is None or left < tokens[0]:
+                    tokens = (left, most_tokens)
+        return Standing(
+            None if requests is None else Level(requests[1], max(0, requests[0]), float(SPAN)),
+            None if tokens is None else Level(tokens[1], max(0, tokens[0]), float(SPAN)),
+        )
+
     def standing(self, rules: tuple[Rule, ...], now: float) -> Standing:
         """Looks without the lock: others may be counting meanwhile, and a header may be a moment old."""
         words = self._words

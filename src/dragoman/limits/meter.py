@@ -47,6 +47,10 @@ class Meter(Protocol):
         """No vendor was reached: everything is given back, the request itself too."""
         ...
 
+    def left(self, grant: Grant) -> Standing:
+        """For the headers of an answer: what is left, with what was just granted taken off."""
+        ...
+
     def standing(self, rules: tuple[Rule, ...], now: float) -> Standing:
         """For the headers of an answer."""
         ...

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from dragoman.limits import Demand
 from dragoman.pipeline.call import Call
-from dragoman.pipeline.estimate import input_tokens, most_input_tokens
+from dragoman.pipeline.estimate import LONG_BODY, MEDIA_TOKENS, input_tokens, most_input_tokens
 from dragoman.pipeline.step import Step
 
 # What is assumed of a request that bounds its output by nothing: for tokens a minute what answers usually are, for money more
@@ -45,12 +45,21 @@ def demand_of(call: Call, steps: Sequence[Step], *, money: bool) -> Demand:
     if not money:
         return Demand(tokens, 0, bound is not None)
     assert call.resolved is not None
-    into, out = most_input_tokens(call.body), answers * (LONG_OUTPUT if bound is None else bound)
+    body = call.body
+    into, out = most_input_tokens(body), answers * (LONG_OUTPUT if bound is None else bound)
+    # Behind addresses there may be pictures and sounds.
+    addresses = body.count(b"://")
+    into += addresses * MEDIA_TOKENS
     highest: int | None = None
     for step in steps:
         price = call.snapshot.price(call.resolved.name, step.target, call.when)
         if price is not None:
-            highest = max(highest or 0, price.estimate_ceiling(into, out))
+            # What is seen, heard, drawn or written to a cache may cost several times what text does: looked for only where it does.
+            media = price.of_media and (addresses > 0 or len(body) > LONG_BODY or b"odalit" in body)
+            caches = price.of_caches and b"cache" in body
+            ceiling = price.estimate_ceiling(into, out, caches=caches, media=media)
+            if highest is None or ceiling > highest:
+                highest = ceiling
     return Demand(tokens, highest, bound is not None)
 
 

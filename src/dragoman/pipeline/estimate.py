@@ -16,18 +16,18 @@ from dragoman.pipeline.call import Call
 
 _CHARACTERS_A_TOKEN = 4
 # Base64 of pictures and sounds is no text: a long run of it counts as one picture of middling size does at the vendors.
-_LONG_BODY = 16 * 1024
+LONG_BODY = 16 * 1024
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{2048,}={0,2}")
-_MEDIA_TOKENS = 1200
+MEDIA_TOKENS = 1200
 
 
 def input_tokens(body: bytes) -> int:
     """About how many tokens a request's body asks a model to read."""
     size, media = len(body), 0
-    if size > _LONG_BODY:
+    if size > LONG_BODY:
         for run in _BASE64.finditer(body):
             size -= run.end() - run.start()
-            media += _MEDIA_TOKENS
+            media += MEDIA_TOKENS
     return -(-size // _CHARACTERS_A_TOKEN) + media
 
 
@@ -35,11 +35,11 @@ def most_input_tokens(body: bytes) -> int:
     """More than a request's body can ask a model to read, as far as text goes: of the scripts that take the most tokens, one
     token stands for two bytes of JSON. What pictures, sounds and films come to is taken for what they are in bytes, by forty."""
     size, media = len(body), 0
-    if size > _LONG_BODY:
+    if size > LONG_BODY:
         for run in _BASE64.finditer(body):
             length = run.end() - run.start()
             size -= length
-            media += max(_MEDIA_TOKENS, length // 40)
+            media += max(MEDIA_TOKENS, length // 40)
     return -(-size // 2) + media
 
 

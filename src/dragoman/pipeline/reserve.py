@@ -33,22 +33,25 @@ async def reserve(call: Call, gateway: Gateway, steps: Sequence[Step]) -> Sequen
     call.rules = rules = rules_of(call)
     if not rules or meter is None:
         return steps
-    money = any(rule.budget is not None for rule in rules)
+    tokens = money = False
+    for rule in rules:
+        money = money or rule.budget is not None
+        tokens = tokens or (rule.limits is not None and rule.limits.tokens_per_minute is not None)
     if money:
         steps = _priced(call, steps)
-        for rule, window in meter.unprimed(rules, time()):
+        for rule, window in meter.unprimed(rules, call.when):
             await prime(gateway, rule, window)
-    tokens = money or any(rule.limits is not None and rule.limits.tokens_per_minute is not None for rule in rules)
-    demand = demand_of(call, steps, money=money) if tokens else gateway.one_request
+    demand = demand_of(call, steps, money=money) if tokens or money else gateway.one_request
     if not demand.bounded:
         demand.tokens = _assumed(demand.tokens, rules)
     now = monotonic()
     answer = meter.reserve(rules, demand, now, time())
-    call.standing = meter.standing(rules, now)
     if isinstance(answer, Refused):
+        call.standing = meter.standing(rules, now)
         gateway.tally.limited(answer.kind)
         raise _refusal(answer)
     call.grant = answer
+    call.standing = meter.left(answer)
     return steps
 
 
@@ -85,7 +88,8 @@ def _priced(call: Call, steps: Sequence[Step]) -> Sequence[Step]:
         return steps
     assert call.resolved is not None and call.key is not None
     name = call.resolved.name
-    priced = [step for step in steps if call.snapshot.price(name, step.target, call.when) is not None]
+    price = call.snapshot.price
+    priced = [step for step in steps if price(name, step.target, call.when) is not None]
     if not priced:
         raise Forbidden(
             f"{call.key.name!r} is a key with a budget, and what the model {call.model!r} costs is not known. The operator can "
