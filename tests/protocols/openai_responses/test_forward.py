@@ -89,7 +89,14 @@ def test_reasoning_that_the_vendor_cannot_read() -> None:
         own,
     ]
     body = json.dumps({"model": "m", "input": given, "frob": 1}).encode()
-    assert json.loads(forward(body)) == {"model": "m", "input": [hello, reasoning("rs_68b", "gBBB"), own], "frob": 1}
+    sent = PROTOCOL.forward(body, PROTOCOL.peek(body, ROUTE), ROUTE, "m", PROFILE)
+    read = [hello, reasoning("rs_68b", "gBBB"), own]
+    assert json.loads(sent.body) == {"model": "m", "input": read, "frob": 1}
+    assert [(loss.path, loss.harmless) for loss in sent.losses] == [("input", True)]
+    body = json.dumps({"model": "m", "input": [given[4]]}).encode()
+    sent = PROTOCOL.forward(body, PROTOCOL.peek(body, ROUTE), ROUTE, "m", PROFILE)
+    assert json.loads(sent.body)["input"] == [reasoning("rs_68b", "gBBB")]
+    assert sent.losses == ()
 
 
 def test_what_a_body_asks_for() -> None:

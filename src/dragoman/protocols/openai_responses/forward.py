@@ -28,7 +28,7 @@ def forward(body: bytes, peeked: Peek, route: Route, model: str, profile: Profil
         unfit.check(body, model, profile)
     if model != peeked.model:
         body = with_model(body, peeked.model, model)
-    body = readable(body)
+    body, losses = readable(body)
     if route.operation == "count_tokens":
-        return Outgoing(COUNT_PATH, body, False)
-    return Outgoing(PATH, body, peeked.stream)
+        return Outgoing(COUNT_PATH, body, False, losses)
+    return Outgoing(PATH, body, peeked.stream, losses)

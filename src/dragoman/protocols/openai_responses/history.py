@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from dragoman.ir import Loss
 from dragoman.protocols.openai_responses.envelope import PREFIX
 from dragoman.wire.body import members
 from dragoman.wire.envelope import unseal
@@ -17,6 +18,7 @@ Json = dict[str, Any]
 _OUR_ITEM = re.compile(r"[a-z]+_(?:after_)?([0-9a-z]{26})_(?:in)?\d+")
 # Reasoning that only we can read: a tagged envelope, or an id of ours, under which a vendor would look for its own.
 _FOREIGN = re.compile(rb'"dg1\.|"rs_(?:after_)?[0-9a-z]{26}_\d')
+_ANOTHERS = "reasoning that another vendor made is not sent to this one"
 
 
 class Asked(Struct, frozen=True):
@@ -114,19 +116,21 @@ def resolved(items: Sequence[Any], kept: Mapping[str, Json]) -> list[Any]:
     return [kept.get(item["id"], item) if _refers(item) else item for item in items]
 
 
-def readable(body: bytes) -> bytes:
+def readable(body: bytes) -> tuple[bytes, tuple[Loss, ...]]:
     """The body without reasoning that its vendor cannot read; what of it is the vendor's own stands as it was."""
     if not _FOREIGN.search(body):
-        return body
+        return body, ()
     found = members(body)
     items = _value(found.get("input"))
     if not isinstance(items, list):
-        return body
+        return body, ()
     written = [kept for item in items if (kept := _readable(item)) is not None]
     if written == items:
-        return body
+        return body, ()
     found["input"] = msgspec.Raw(encode(written))
-    return encode(found)
+    # Which item it was is not said: before those that the caller sent may stand others that it named.
+    lost = (Loss("input", _ANOTHERS, harmless=True),) if len(written) < len(items) else ()
+    return encode(found), lost
 
 
 def _readable(item: Any) -> Any:
