@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, func, select
 from tests.ledger.samples import DAY, entry
 
-from dragoman.store import Location
+from dragoman.store import Location, ledger_statements
 from dragoman.store.engine import engine_of
 from dragoman.store.ledger_queries import Filter, get_entry, list_entries, sum_usage
-from dragoman.store.ledger_schema import entries, usage
-from dragoman.store.ledger_statements import put_entries, put_prices, spent
+from dragoman.store.ledger_schema import entries, spans, usage
+from dragoman.store.ledger_statements import prune_entries, put_entries, put_prices, spent
 from dragoman.store.schema import metadata
 
 FIELDS = entry().__struct_fields__
@@ -117,6 +117,67 @@ def test_sums_of_days_and_what_a_key_has_spent(engine: Engine) -> None:
         assert spent(connection, "key_1", 20_000) == 107
         assert spent(connection, "key_1", 20_001) == 7
         assert spent(connection, "nobody", 0) == 0
+
+
+def test_old_entries_are_deleted_little_by_little_and_their_sums_stay(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_statements, "_DELETED_AT_ONCE", 3)
+    # Ids of two spans: the letters that are the same in one are eleven.
+    old, new = "req_0000001", "req_0000002"
+    ids = [f"{old}{n:019d}" for n in range(7)] + [f"{new}{n:019d}" for n in range(4)]
+    with engine.begin() as connection:
+        put_entries(connection, rows(*(entry(request_id=id) for id in ids)))
+        before = sum_usage(connection, "day", None, None)
+        assert prune_entries(connection, ids[9])
+    with engine.begin() as connection:
+        assert connection.execute(select(func.count()).select_from(entries)).scalar() == 8
+    for more in (True, True, False):
+        with engine.begin() as connection:
+            assert prune_entries(connection, ids[9]) is more
+    with engine.begin() as connection:
+        assert [row["request_id"] for row in list_entries(connection, Filter(key="key_1"), None, 9)] == ids[:8:-1]
+        assert connection.execute(select(spans.c.span)).scalars().all() == [new]
+        assert sum_usage(connection, "day", None, None) == before
+        assert not prune_entries(connection, ids[9])
+
+
+def test_filtered_pages_go_through_every_span(engine: Engine) -> None:
+    """Against a list of the same, whatever spans the entries lie in and wherever pages end."""
+    given = [
+        entry(
+            request_id=f"req_{n * 7919 % 40:07d}{n:019d}",
+            key_id=f"key_{n % 3}",
+            model="made-up" if n % 11 == 0 else "fast",
+            status=404 if n % 11 == 0 else 200,
+            error="model_not_found" if n % 11 == 0 else None,
+        )
+        for n in range(200)
+    ]
+    ids = sorted(one.request_id for one in given)
+    by_id = {one.request_id: one for one in given}
+    wanted = [
+        (Filter(key="key_1"), lambda one: one.key_id == "key_1"),
+        (Filter(status=4, key="key_2"), lambda one: one.status == 404 and one.key_id == "key_2"),
+        (Filter(model="made-up"), lambda one: one.model == "made-up"),
+        (
+            Filter(status=2, first=ids[30], last=ids[150]),
+            lambda one: one.status == 200 and ids[30] <= one.request_id < ids[150],
+        ),
+        (Filter(key="nobody"), lambda one: False),
+        (Filter(key="key_1", status=5), lambda one: False),
+    ]
+    with engine.begin() as connection:
+        put_entries(connection, rows(*given))
+        for filter_, matches in wanted:
+            for limit in (1, 7, 1000):
+                seen: list[str] = []
+                before = None
+                while page := list_entries(connection, filter_, before, limit):
+                    assert len(page) <= limit
+                    seen += [row["request_id"] for row in page]
+                    before = seen[-1]
+                assert seen == [id for id in reversed(ids) if matches(by_id[id])], (filter_, limit)
 
 
 _numbers = st.lists(st.integers(0, 30), min_size=1, max_size=12)

@@ -48,6 +48,13 @@ class Book:
         self._catch_up()
         return self._reader.usage(by, since_day, until_day, key)
 
+    def prune(self, before: float) -> bool:
+        """Deletes some of the entries of requests that came before that time, in Unix seconds; whether there may be more."""
+        try:
+            return self._table.prune(id_from(before))
+        except Exception as error:
+            raise self._location.refused(error) from None
+
     def close(self) -> None:
         self._table.close()
         self._reader.close()

@@ -113,6 +113,12 @@ class Ledger(Section):
         default="refuse",
         description="What becomes of requests once that space is nearly used up: refused with 503, or answered and not recorded.",
     )
+    retention: Duration | None = Field(
+        default=None,
+        ge=86_400,
+        description="How long entries are kept, a day at the least; unset, for ever. The sums of days stay.",
+        examples=["400d"],
+    )
     unpriced: Literal["refuse", "allow"] = Field(
         default="refuse",
         description="Whether keys with a budget may use models whose price is not known; what those cost is then in no budget.",

@@ -19,6 +19,7 @@ import uvicorn
 
 from dragoman.admin.application import application
 from dragoman.admin.desk import Desk
+from dragoman.admin.retention import keep_pruned
 from dragoman.config import Loaded, Settings
 from dragoman.observe import logs, metrics
 from dragoman.pipeline.gateway import Gateway
@@ -85,6 +86,7 @@ class AdminProcess:
         background = [
             asyncio.create_task(self._server.main_loop(), name="uvicorn"),
             asyncio.create_task(asyncio.to_thread(self._desk.warm), name="warm"),
+            asyncio.create_task(keep_pruned(self._desk), name="retention"),
         ]
         await self._listen()
         self._server.should_exit = True

@@ -49,6 +49,13 @@ class EntryTable:
                 put_prices(connection, prices)
             return put(connection, rows)
 
+    def prune(self, before: str) -> bool:
+        """Deletes some of the entries with ids below `before`; whether there may be more. Raises what the database raises."""
+        from dragoman.store.ledger_statements import prune_entries
+
+        with self._open().begin() as connection:
+            return prune_entries(connection, before)
+
     def close(self) -> None:
         if self._engine is not None:
             self._engine.dispose()

@@ -24,6 +24,8 @@ _Place = tuple[int, str, str, str]
 _MICROSECONDS_A_DAY = 86_400_000_000
 _ASKED_AT_ONCE = 500  # ids asked for in one statement: SQLite takes 999 values at the least
 _DELETED_AT_ONCE = 1000  # in one transaction, so that none holds up entries that come
+# Whoever deletes from a server's database holds this lock of the server's; the number is ours alone.
+_PRUNING = 0x0D7A_60AA_0002
 # Rows of one statement. Few sizes, for the driver keeps what SQLite made of each.
 _SIZES = (100, 10, 1)
 
@@ -166,7 +168,10 @@ def put_prices(connection: Connection, details: Mapping[str, str]) -> None:
 
 
 def prune_entries(connection: Connection, before: str) -> bool:
-    """Deletes some of the entries with ids below `before`, the oldest first; whether there may be more. Their sums stay."""
+    """Deletes some of the entries with ids below `before`, the oldest first; whether there may be more. Their sums stay.
+    Of several machines one does it at a time: for the others there is nothing to do."""
+    if connection.dialect.name == "postgresql" and not _may_prune(connection):
+        return False
     more = False
     for table, column, bound in ((entries, entries.c.request_id, before), (spans, spans.c.span, before[:SPAN])):
         some = select(column).where(column < bound).order_by(column).limit(_DELETED_AT_ONCE).subquery()
@@ -175,6 +180,10 @@ def prune_entries(connection: Connection, before: str) -> bool:
             connection.execute(delete(table).where(column <= last[0]))
         more = more or last[1] == _DELETED_AT_ONCE
     return more
+
+
+def _may_prune(connection: Connection) -> bool:
+    return bool(connection.execute(select(func.pg_try_advisory_xact_lock(_PRUNING))).scalar())
 
 
 def spent(connection: Connection, key_id: str, since_day: int) -> int:
