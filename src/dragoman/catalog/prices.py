@@ -64,6 +64,11 @@ class PriceBook:
                 self._kept[known] = kept
         return kept.price
 
+    def has_tiers(self, provider: str, target_model: str) -> bool:
+        """Whether the model has a price of its own in some service tier besides the usual one."""
+        row = self._row(provider, target_model)
+        return row is not None and bool(row.tiers)
+
     def window_of(self, provider: str, target_model: str) -> int | None:
         """The most input tokens that the model takes, as far as the table knows."""
         row = self._row(provider, target_model)

@@ -11,7 +11,6 @@ from dragoman.ledger.journal import FILES, SEGMENT_BYTES, Journal, JournalFull, 
 from dragoman.ledger.ledger import Ledger
 from dragoman.ledger.recovery import catch_up, has_any, remove_unfinished
 
-
 JOURNAL_BYTES = FILES * SEGMENT_BYTES
 """What a journal takes to begin with."""
 

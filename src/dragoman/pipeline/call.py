@@ -90,8 +90,8 @@ class Call:
         self.first_byte: float | None = None
         self.upstream = 0.0
         self.client_closed = False
-        # For guessing what was used where no vendor tells: how many bytes were streamed to the caller, the longest piece of them,
-        # and the characters of an answer that came whole.
+        # For guessing what was used where no vendor tells: how many bytes were streamed to the caller, the longest piece of them
+        # or the vendor's whole answer, and the characters of that.
         self.relayed = 0
         self.sample = b""
         self.said = 0

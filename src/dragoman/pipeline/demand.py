@@ -16,6 +16,7 @@ from dragoman.limits import Demand
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.estimate import LONG_BODY, MEDIA_TOKENS, input_tokens, most_input_tokens
 from dragoman.pipeline.step import Step
+from dragoman.pipeline.tier import tier_asked
 
 # What is assumed of a request that bounds its output by nothing: for tokens a minute what answers usually are, for money more
 # than nearly any answer is.
@@ -52,9 +53,9 @@ def demand_of(call: Call, steps: Sequence[Step], *, money: bool) -> Demand:
     into += addresses * MEDIA_TOKENS
     highest: int | None = None
     for step in steps:
-        price = call.snapshot.price(call.resolved.name, step.target, call.when)
+        price = call.snapshot.price(call.resolved.name, step.target, call.when, tier_asked(call, step.target))
         if price is not None:
-            # What is seen, heard, drawn or written to a cache may cost several times what text does: looked for only where it does.
+            # What is seen, heard, drawn or written to a cache may cost several times what text does; looked for where it does.
             media = price.of_media and (addresses > 0 or len(body) > LONG_BODY or b"odalit" in body)
             caches = price.of_caches and b"cache" in body
             ceiling = price.estimate_ceiling(into, out, caches=caches, media=media)

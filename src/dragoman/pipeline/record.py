@@ -16,6 +16,7 @@ from dragoman.pipeline.estimate import estimated
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.key import Key
 from dragoman.pipeline.reserve import settle_grant
+from dragoman.pipeline.tier import tier_billed
 from dragoman.wire import json
 
 _MAX_NAME = 256
@@ -109,7 +110,7 @@ def _cost(call: Call, gateway: Gateway, usage: Usage | None) -> tuple[int | None
     step, resolved = call.step, call.resolved
     if usage is None or step is None or resolved is None:
         return 0, None
-    price = call.snapshot.price(resolved.name, step.target, call.when)
+    price = call.snapshot.price(resolved.name, step.target, call.when, tier_billed(call, step.target))
     if price is None:
         return None, None
     name = gateway.price_names.get(price)

@@ -75,7 +75,7 @@ async def _whole(call: Call, step: Step, response: IncomingResponse) -> bytes:
 
 
 async def _relay_whole(call: Call, caller: Caller, gateway: Gateway, step: Step, response: IncomingResponse) -> None:
-    body = await _whole(call, step, response)
+    body = call.sample = await _whole(call, step, response)
     if (kind := content_type(response)) != _JSON:
         _expect(kind, (_JSON,), step)
     neutral = None

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from time import monotonic, time
 
 from dragoman.ir import DragomanError, Forbidden, Overloaded, TooManyRequests
-from dragoman.limits import Grant, Refused, Rule, Window
+from dragoman.limits import Grant, Refused, Rule, Wanting, Window
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.demand import demand_of
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.step import Step
+from dragoman.pipeline.tier import tier_asked
 from dragoman.store import StoreUnavailable
 
 _DAY_SECONDS = 86_400
@@ -46,6 +47,8 @@ async def reserve(call: Call, gateway: Gateway, steps: Sequence[Step]) -> Sequen
         demand.tokens = _assumed(demand.tokens, rules)
     now = monotonic()
     answer = meter.reserve(rules, demand, now, time())
+    if isinstance(answer, Wanting):
+        answer = await answer.decide()
     if isinstance(answer, Refused):
         call.standing = meter.standing(rules, now)
         gateway.tally.limited(answer.kind)
@@ -89,7 +92,7 @@ def _priced(call: Call, steps: Sequence[Step]) -> Sequence[Step]:
     assert call.resolved is not None and call.key is not None
     name = call.resolved.name
     price = call.snapshot.price
-    priced = [step for step in steps if price(name, step.target, call.when) is not None]
+    priced = [step for step in steps if price(name, step.target, call.when, tier_asked(call, step.target)) is not None]
     if not priced:
         raise Forbidden(
             f"{call.key.name!r} is a key with a budget, and what the model {call.model!r} costs is not known. The operator can "
