@@ -39,7 +39,7 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._most = max(FILES, limit // segment_bytes)
         self._count = 0
-        # Whether the file being filled is the last that there will be, for now: known while half of it is left at the least.
+        # Whether half of the last file that there will be is full, for now.
         self.exhausted = False
         self._half = segment_bytes // 2
         # Guards the lists below; held for moments, never while the disk is waited for.
@@ -121,7 +121,7 @@ class Journal:
             if self._ready is None and self._count < self._most:
                 self._lay_ready(self._create())
         finally:
-            self.exhausted = self._ready is None
+            self.exhausted = self._ready is None and self._filling.end > self._half
 
     def _lay_ready(self, segment: Segment) -> None:
         """An empty file; removed where the other thread was quicker with one."""

@@ -141,7 +141,11 @@ class Supervisor:
         try:
             data.mkdir(parents=True, exist_ok=True)
             self._location = location_of(settings.database, data)
-            migrate(self._location)
+            try:
+                migrate(self._location)
+            except StoreRefused:
+                self._check_room()  # of a full disk SQLite only says "disk I/O error"
+                raise
             self._recover()
             self._check_room()
             self._keyring = Keyring(self._location)
