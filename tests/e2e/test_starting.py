@@ -263,5 +263,6 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
         assert os.listdir(scratch)
         assert gateway.stop() == 0
     assert os.listdir(scratch) == []
-    assert sorted(os.listdir(tmp_path / "data")) == ["dragoman.db", "dragoman.db.lock", "dragoman.yaml"]
+    assert sorted(os.listdir(tmp_path / "data")) == ["dragoman.db", "dragoman.db.lock", "dragoman.yaml", "journal"]
+    assert os.listdir(tmp_path / "data" / "journal") == []
     shutil.rmtree(scratch)
