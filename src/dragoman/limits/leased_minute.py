@@ -32,7 +32,7 @@ def _add(seconds: Seconds, second: int, requests: int, tokens: int) -> None:
 class LeasedMinute:
     script = "minute"
 
-    def __init__(self, rule: Rule, key: str) -> None:
+    def __init__(self, rule: Rule, key: str, clock: float = 0.0) -> None:
         self.keys = (key,)
         self.rule = rule
         # The lease: what is left of it.
@@ -50,7 +50,7 @@ class LeasedMinute:
         self._left_tokens = 0
         self._heard = -1e9
         self._short: list[int] | None = None  # the seconds that count, if the last answer gave less than was needed
-        self._clock = 0.0  # the shared store's clock less ours
+        self._clock = clock  # the shared store's clock less ours
         self._credit: Seconds = {}
         self._debit: Seconds = {}
         self._sent: list[Seconds] = []

@@ -38,6 +38,7 @@ class LeasedMoney:
         self._used = False
         # What was spent before, until it is told there; and whether the ledger was asked.
         self._prime: int | None = None
+        self._prime_sent: int | None = None
         self.primed = False
         self.follow(rule)
 
@@ -114,18 +115,26 @@ class LeasedMoney:
         need, self._need = self._need, 0
         free = max(0, self._free)
         kept = min(free, max(self._spare, need)) if self._used or need else 0
+        self._used = False
         self._keep = self.reserved + kept
         self._own_sent = self._own
+        self.held = self._keep + self._own - self._own_told
+        self._prime_sent = self._prime
         prime = -1 if self._prime is None else self._prime
         limit = min(self.budget.nanos, 2**62)
         need = max(0, need - kept)
         return [self._node, nodes, limit, self._own, self._own_told, self._keep, need, prime, int(self.primed)]
 
     def answered(self, answer: list[int], sent: float, now: float) -> None:
-        given, self.spent, self._others, self._left, self._spare, short, primed = answer
+        given, spent, self._others, self._left, self._spare, short, primed = answer
+        if spent < self.spent:  # it was forgotten there: such keys may be thrown out where memory is short
+            self._prime = self.spent + self._own_sent - self._own_told
+            self.primed = False
+        elif self._prime == self._prime_sent:
+            self._prime = None
+        self.spent = spent
         self.held = self._keep + given
         self._own_told = self._own_sent
-        self._prime = None
         self.primed = self.primed and bool(primed)
         self._short = bool(short)
         self._known = True
@@ -135,9 +144,8 @@ class LeasedMoney:
         self._need = 0
 
     def lost(self) -> None:
-        """What was spent is known from what was heard last, until the ledger tells more."""
-        self._prime = self.spent_by_all
-        self._own_told = self._own
+        """What was spent is known from what was heard last, until the ledger tells more; what we have not told is told then."""
+        self._prime = self.spent_at_parting
         self.held = self.reserved
         self.primed = False
         self._short = False

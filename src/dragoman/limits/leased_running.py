@@ -65,6 +65,7 @@ class LeasedRunning:
         need, self._need = self._need, 0
         spare = self._spare if self._used or need else 0
         self._keep = max(self.running, min(self.held, self.running + spare))
+        self._used = False
         self._told = now
         # Places that are free already serve some of those who wait.
         need = max(0, need - (self._keep - self.running))

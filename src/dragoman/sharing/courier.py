@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from time import monotonic
+from time import monotonic, time
 from typing import Protocol
 
 from msgspec import Struct
@@ -82,6 +82,8 @@ class Courier:
         self.machines = Machines(machines)
         self.nodes = 1
         self.figures = Figures(machines=machines)
+        # The store's clock less ours; until it is known, this machine's own is the best guess.
+        self.clock = time() - monotonic()
         self._address = address
         self._patience = patience
         self._accounts = accounts
@@ -97,6 +99,7 @@ class Courier:
         self._wake = asyncio.Event()
         self._soon: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
 
     # --- for the meter
 
@@ -124,7 +127,11 @@ class Courier:
 
     async def close(self) -> None:
         """Gives back what is leased and says goodbye, if that is possible at once."""
+        self._closing = True
+        self._wake.set()
         if self._task is not None:
+            # A batch that is under way is waited for: cut short, it would take the connection with it.
+            await asyncio.wait((self._task,), timeout=3 * self._patience)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._soon is not None:
@@ -144,7 +151,7 @@ class Courier:
     # --- the errand
 
     async def _run(self) -> None:
-        while True:
+        while not self._closing:
             try:
                 if self._link is None:
                     await self._find_back()
@@ -237,6 +244,7 @@ class Courier:
         assert isinstance(name, bytes) and isinstance(second, int) and isinstance(nodes, list)
         now = monotonic()
         self._beat_at = now + HEARTBEAT
+        self.clock = second + 1 - now  # rather ahead than behind: what counts from later counts for longer
         self.nodes = max(1, len(nodes))
         self.machines.seen(len({bytes(node).rpartition(b"/")[0] for node in nodes if isinstance(node, bytes)}), now)
         self.figures.machines = self.machines.count

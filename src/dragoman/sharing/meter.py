@@ -140,6 +140,9 @@ class SharedMeter:
             if took.money is not None and took.money.settle(took.part, 0):
                 courier.soon(took.money)
 
+    def left(self, grant: Grant) -> Standing:
+        return self.standing(tuple(place[0] for place in grant.places or ()), monotonic())
+
     def standing(self, rules: tuple[Rule, ...], now: float) -> Standing:
         if not self._courier.up:
             return self._local.standing(tuple(self._share(self._leased(rule, now)) for rule in rules), now)
@@ -342,7 +345,7 @@ class SharedMeter:
         if limits is None or (limits.requests_per_minute is None and limits.tokens_per_minute is None):
             leased.minute = None
         elif leased.minute is None:
-            leased.minute = LeasedMinute(rule, f"{key}:minute")
+            leased.minute = LeasedMinute(rule, f"{key}:minute", self._courier.clock)
         else:
             leased.minute.follow(rule)
         if leased.running is not None:

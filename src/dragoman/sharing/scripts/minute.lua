@@ -5,9 +5,9 @@
 -- Answers: second, microseconds, requests given and left, tokens given and left; and if less was given than was needed, by
 -- threes the seconds that count.
 local key = KEYS[1]
-local span, nodes = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = tonumber(time[1])
+local span, nodes = tonumber(ARGV[1]), tonumber(ARGV[2])
 local head = redis.call('HMGET', key, 's', 'r', 't')
 local last = tonumber(head[1]) or now
 local sums = {r = tonumber(head[2]) or 0, t = tonumber(head[3]) or 0}
@@ -84,10 +84,11 @@ if short then
   end
   local counts = redis.call('HMGET', key, unpack(fields))
   for at = 1, #counts, 2 do
-    if counts[at] or counts[at + 1] then
+    local requests, tokens = tonumber(counts[at]) or 0, tonumber(counts[at + 1]) or 0
+    if requests ~= 0 or tokens ~= 0 then
       answer[#answer + 1] = now - span + (at - 1) / 2
-      answer[#answer + 1] = tonumber(counts[at]) or 0
-      answer[#answer + 1] = tonumber(counts[at + 1]) or 0
+      answer[#answer + 1] = requests
+      answer[#answer + 1] = tokens
     end
   end
 end
