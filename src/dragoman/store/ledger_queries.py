@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Table, func, literal_column, select
 
 from dragoman.store.ledger_schema import SPAN, entries, prices, spans, usage
 
@@ -67,6 +67,8 @@ def _entries_between(
 def _spans(connection: Connection, wanted: Filter, end: str | None) -> Iterator[str]:
     """Those with entries that are wanted, the newest first."""
     asked = select(spans.c.span).distinct().where(*_conditions(spans, wanted))
+    if _failed(wanted):  # in the index's own words, or it is not used
+        asked = asked.where(spans.c.status >= literal_column("400"))
     if wanted.first is not None:
         asked = asked.where(spans.c.span >= wanted.first[:SPAN])
     asked = asked.order_by(spans.c.span.desc()).limit(_SPANS_AT_ONCE)
@@ -85,7 +87,7 @@ def _any_used(connection: Connection, wanted: Filter) -> bool:
         asked = asked.where(usage.c.model.in_((wanted.model, "")))
     if wanted.provider is not None:
         asked = asked.where(usage.c.provider == wanted.provider)
-    if wanted.status is not None and str(wanted.status)[0] in "45":
+    if _failed(wanted):
         asked = asked.where(usage.c.errors > 0)
     return connection.execute(asked).first() is not None
 
@@ -120,6 +122,10 @@ def sum_usage(
         {name: value if name == "group" else int(value) for name, value in row.items()}
         for row in connection.execute(asked).mappings()
     ]
+
+
+def _failed(wanted: Filter) -> bool:
+    return wanted.status is not None and str(wanted.status)[0] in "45"
 
 
 def _conditions(table: Table, wanted: Filter) -> list[ColumnElement[bool]]:

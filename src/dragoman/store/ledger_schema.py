@@ -51,7 +51,17 @@ spans = Table(
     Column("model", Text, primary_key=True),
     Column("provider", Text, primary_key=True),
     Column("status", Integer, primary_key=True),
+    # Where traffic is heavy, many entries share a row, and these cost nothing; where it is light, nobody notices.
+    Index("spans_key", "key_id", "span"),
+    Index("spans_model", "model", "span"),
     sqlite_with_rowid=False,
+)
+Index(
+    "spans_errors",
+    spans.c.span,
+    spans.c.status,
+    sqlite_where=spans.c.status >= 400,
+    postgresql_where=spans.c.status >= 400,
 )
 
 # Sums of a day (UTC, days since 1970), so that no question about use walks through the entries.

@@ -22,4 +22,8 @@ def upgrade() -> None:
         "INSERT INTO spans (span, key_id, model, provider, status) "
         "SELECT DISTINCT substr(request_id, 1, 11), key_id, model, provider, status FROM entries"
     )
+    op.create_index("spans_key", "spans", ["key_id", "span"])
+    op.create_index("spans_model", "spans", ["model", "span"])
+    failed = sa.text("status >= 400")
+    op.create_index("spans_errors", "spans", ["span", "status"], sqlite_where=failed, postgresql_where=failed)
     op.drop_index("entries_key", "entries")
