@@ -157,6 +157,16 @@ async def test_a_reload(ask: Ask, reloads: Reloads) -> None:
     assert reloads.reloaded == 2
 
 
+async def test_a_reload_is_told_as_it_was_even_where_it_cannot_be_noted(
+    ask: Ask, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any, **__: Any) -> Any:
+        raise StoreRefused("The database cannot be used: it is gone.")
+
+    monkeypatch.setattr(desk.keys, "note", gone)
+    assert (await ask("POST", "/config/reload")).status == 200
+
+
 async def test_the_audit_page_by_page(ask: Ask) -> None:
     ids = [(await ask("POST", "/keys", {"name": f"k{number}"})).value["id"] for number in range(5)]
     first = (await ask("GET", "/audit?limit=3")).value

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -89,6 +90,23 @@ def test_a_key_made_with_curl_opens_at_once_in_every_worker(gateway: Gateway) ->
     assert (statuses(gateway, made["key"], 8), statuses(gateway, again["key"], 8)) == ({401}, {403})
     assert admin(gateway, "DELETE", f"/keys/{made['id']}")[0] == 200
     assert statuses(gateway, again["key"]) == {401}
+
+
+@pytest.mark.parametrize("page", ["docs/admin.md", "docs/zh/admin.md"])
+def test_what_the_page_shows_works_as_it_stands(gateway: Gateway, page: str) -> None:
+    shown = re.search(r"```sh\n(.*?)```", (Path(__file__).parents[2] / page).read_text(), re.DOTALL)
+    assert shown is not None
+    script = shown[1].replace("http://127.0.0.1:8000", gateway.base_url).replace("curl ", "curl -sS -f -w '\\n' ")
+    done = subprocess.run(
+        ("bash", "-ec", script),
+        capture_output=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, "DRAGOMAN_ROOT_KEY": gateway.key},
+    )
+    made, used = (json.loads(line) for line in done.stdout.splitlines())
+    check_answer("POST", "/keys", 201, made)
+    check_answer("GET", "/usage", 200, used)
 
 
 def test_a_request_is_on_the_ledger_when_its_answer_is_here(gateway: Gateway) -> None:

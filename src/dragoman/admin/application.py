@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from http import HTTPStatus
 from time import time
 from typing import Any, cast
@@ -47,8 +48,14 @@ REMOTE = "x-dragoman-remote"
 _ALIKE = {"HEAD": "GET"}
 
 
+@cache
+def described() -> dict[str, Any]:
+    """The OpenAPI document. It is not to be changed."""
+    return document(ENDPOINTS)
+
+
 async def _openapi(desk: Desk, asked: Asked) -> Answer:
-    return 200, document(ENDPOINTS)
+    return 200, described()
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (

@@ -6,13 +6,18 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
+
 from dragoman.admin.asked import Asked
 from dragoman.admin.desk import Desk
 from dragoman.admin.endpoint import Answer, Endpoint, Parameter
 from dragoman.admin.keys import actor_of
 from dragoman.admin.schemas import CURSOR, FLAG, LIMIT, TEXT, TEXTS, described, list_of, ref, thing
 from dragoman.config import redacted
+from dragoman.store import StoreRefused
 from dragoman.store.key_rows import AuditRow
+
+_log = structlog.get_logger(__name__)
 
 
 async def _show(desk: Desk, asked: Asked) -> Answer:
@@ -24,7 +29,10 @@ async def _reload(desk: Desk, asked: Asked) -> Answer:
     status, answer = await desk.reload()
     if status == 200:
         detail = {"needs_restart": answer["needs_restart"]}
-        await desk.blocking(desk.keys.note, actor_of(asked), "config.reload", _place(desk), detail)
+        try:
+            await desk.blocking(desk.keys.note, actor_of(asked), "config.reload", _place(desk), detail)
+        except StoreRefused as error:  # it is in force all the same
+            _log.error("a reload could not be put in the audit", error=str(error), **detail)
     return status, answer
 
 
