@@ -1,6 +1,6 @@
 """`make bench`: Dragoman beside nginx on this machine, figure by figure, against the targets.
 
-python -m bench                      all cases, about twelve minutes
+python -m bench                      all cases, about fifteen minutes
 python -m bench --quick chat         one case, a second a round
 python -m bench --full --write       a million requests for memory; rewrites docs/performance.md
 """
@@ -45,7 +45,12 @@ def arguments(given: list[str]) -> argparse.Namespace:
 def effort_of(found: argparse.Namespace) -> cases.Effort:
     if found.quick:
         return cases.Effort(
-            seconds=1, rounds=1, requests=min(found.requests, 20_000), idle=min(found.idle, 500), starts=1
+            seconds=1,
+            rounds=1,
+            requests=min(found.requests, 20_000),
+            idle=min(found.idle, 500),
+            starts=1,
+            entries=90_000,
         )
     return cases.Effort(
         seconds=found.seconds,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import gateway, http1, limits, pairs, payloads, wrk
+from bench import gateway, http1, ledger, limits, pairs, payloads, wrk
 from bench.figures import Detail, Load, Results, Row, cpu_text, detail_of, ratio_of
 from bench.payloads import Ask
 from bench.process import GATEWAY_CORE, BenchError, busiest, memory
@@ -28,6 +28,7 @@ class Effort:
     rounds: int = 3
     requests: int = 200_000
     idle: int = 5_000
+    entries: int = 10_000_000
     starts: int = 5
     concurrency: int = 40
 
@@ -81,7 +82,7 @@ PACED = _stream_cases("paced", "over 0.1 s", payloads.CHAT_PACED_MODEL, payloads
 
 LATENCIES = {"latency-50": (50, 1.5), "latency-500": (500, 1.0)}
 
-NAMES = [*ONE_SHOTS, *STREAMS, *PACED, "pairs", "limits", *LATENCIES, "idle", "start", "memory"]
+NAMES = [*ONE_SHOTS, *STREAMS, *PACED, "pairs", "limits", "ledger", *LATENCIES, "idle", "start", "memory"]
 
 _CHAT = payloads.chat_ask(payloads.CHAT_MODEL)
 _CHAT_STREAM = payloads.chat_ask(payloads.CHAT_STREAM_MODEL, stream=True)
@@ -93,6 +94,8 @@ def run(stage: Stage, names: list[str], effort: Effort, results: Results, say: S
         pairs.run(results, say)
     if "limits" in names:
         limits.run(results, say)
+    if "ledger" in names:
+        ledger.run(results, 2 * effort.seconds, effort.entries, say)
     if "start" in names:
         _start_up(stage, results, effort, say)
     stage.start_gateway()
