@@ -5,7 +5,7 @@ Anthropic's envelope has no place for a path of its own, so its errors begin wit
 
 from typing import Any
 
-from dragoman.ir import BadRequest
+from dragoman.ir import BadRequest, Extra
 from dragoman.wire.json import kind_of
 
 # A member of these says nothing, so that nothing is lost without it.
@@ -80,3 +80,14 @@ def array(value: Any, path: str) -> list[Any]:
     if type(value) is not list:
         raise refuse(path, "an array", value)
     return value
+
+
+def unknown(holder: dict[str, Any], known: frozenset[str], path: str) -> tuple[Extra, ...]:
+    """The members that nobody has a word for."""
+    if holder.keys() <= known:
+        return ()
+    return tuple(
+        Extra("", key, value, f"{path}.{key}")
+        for key, value in holder.items()
+        if key not in known and value not in EMPTY and value is not False
+    )

@@ -17,6 +17,7 @@ _KNOWN = {
     "tool_use": frozenset({"type", "id", "name", "input"}),
     "tool_result": frozenset({"type", "tool_use_id", "content", "is_error"}),
 }
+_SOURCE = frozenset({"type", "media_type", "data", "url", "file_id", "content"})
 _NONE: tuple[Extra, ...] = ()
 
 
@@ -83,7 +84,7 @@ def extras_of(block: Json, kind: str, path: str) -> tuple[Extra, ...]:
 def read_image(block: Json, path: str) -> Media:
     at = f"{path}.source"
     source = fields.table(block.get("source"), at)
-    extras = extras_of(block, "image", path)
+    extras = (*extras_of(block, "image", path), *fields.unknown(source, _SOURCE, at))
     match source.get("type"):
         case "base64":
             mime, data = _base64(source, at)
@@ -99,7 +100,7 @@ def read_document(block: Json, path: str) -> Media:
     at = f"{path}.source"
     source = fields.table(block.get("source"), at)
     title = fields.optional_text(block, "title", path)
-    extras = extras_of(block, "document", path)
+    extras = (*extras_of(block, "document", path), *fields.unknown(source, _SOURCE, at))
     match source.get("type"):
         case "base64":
             mime, data = _base64(source, at)

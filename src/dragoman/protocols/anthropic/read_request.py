@@ -13,6 +13,9 @@ from dragoman.protocols.base import Route
 from dragoman.wire.json import decode_object
 
 _NO_SAMPLING = Sampling()
+_CHOICE = frozenset({"type", "name", "disable_parallel_tool_use"})
+_THINKING = frozenset({"type", "budget_tokens", "display"})
+_FORMAT = frozenset({"type", "schema", "name"})
 
 
 class _Draft:
@@ -154,6 +157,7 @@ def _tools(draft: _Draft, value: Any, key: str) -> None:
 
 def _tool_choice(draft: _Draft, value: Any, key: str) -> None:
     draft.tool_choice, draft.parallel = read_tools.read_choice(value)
+    draft.extras += fields.unknown(value, _CHOICE, key)
 
 
 def _thinking(draft: _Draft, value: Any, key: str) -> None:
@@ -161,6 +165,8 @@ def _thinking(draft: _Draft, value: Any, key: str) -> None:
     thinking = fields.table(value, key)
     kind = fields.member(thinking, "type", key)
     display = fields.optional_text(thinking, "display", key)
+    if kind != "between_tools":
+        draft.extras += fields.unknown(thinking, _THINKING, key)
     match kind:
         case "disabled":
             draft.stopped = True
@@ -191,6 +197,7 @@ def _output_config(draft: _Draft, value: Any, key: str) -> None:
             draft.effort = read_tools.read_effort(member, path)
         elif name == "format":
             draft.format = read_tools.read_format(member, path)
+            draft.extras += fields.unknown(member, _FORMAT, path)
         elif member not in fields.EMPTY:
             draft.extras.append(Extra("", path, member, path))
 
@@ -199,6 +206,7 @@ def _output_format(draft: _Draft, value: Any, key: str) -> None:
     """The format's place before it was `output_config.format`."""
     if draft.format is None:
         draft.format = read_tools.read_format(value, key)
+        draft.extras += fields.unknown(value, _FORMAT, key)
         draft.places["format"] = key
 
 

@@ -1,12 +1,15 @@
 """Checked values out of a caller's JSON: each function gives the value as its type or refuses it by the field's path."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from dragoman.ir import BadRequest
+from dragoman.ir import BadRequest, Extra
 from dragoman.wire.json import kind_of
 
 # A member of these says nothing, so that nothing is lost without it.
 EMPTY: tuple[Any, ...] = (None, [], {})
+# Hints for a vendor's cache, and whose: nothing is said differently without them.
+HINTS = {"cache_control": "anthropic", "prompt_cache_breakpoint": "openai"}
 
 
 def refuse(path: str, wanted: str, value: Any) -> BadRequest:
@@ -70,3 +73,14 @@ def array(value: Any, path: str) -> list[Any]:
     if type(value) is not list:
         raise refuse(path, "an array", value)
     return value
+
+
+def unknown(holder: Mapping[str, Any], known: frozenset[str], path: str) -> tuple[Extra, ...]:
+    """The members that nobody has a word for."""
+    if holder.keys() <= known:
+        return ()
+    return tuple(
+        Extra(HINTS.get(key, ""), key, value, f"{path}.{key}", harmless=key in HINTS)
+        for key, value in holder.items()
+        if key not in known and value not in EMPTY
+    )

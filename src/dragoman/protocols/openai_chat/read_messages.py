@@ -6,6 +6,8 @@ Consecutive `tool` messages are one turn of results, as every other protocol has
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from dragoman.ir import (
     BadRequest,
     Extra,
@@ -22,7 +24,7 @@ from dragoman.ir import (
 )
 from dragoman.protocols.openai import fields
 from dragoman.protocols.openai.shapes import check
-from dragoman.protocols.openai_chat.read_parts import HINTS, google_signature, member, read_part
+from dragoman.protocols.openai_chat.read_parts import google_signature, member, read_part
 from dragoman.protocols.openai_chat.shapes import AUDIO, check_google
 from dragoman.wire import json
 
@@ -40,6 +42,10 @@ _KNOWN = {
     "tool": frozenset({"role", "content", "tool_call_id", "name"}),
     "function": frozenset({"role", "content", "name"}),
 }  # fmt: skip
+_CALL = frozenset({"id", "type", "function", "custom", "extra_content", "index"})
+# OpenAI's Python client adds the arguments in parsed form, and sends them back.
+_FUNCTION_CALL = frozenset({"name", "arguments", "parsed_arguments"})
+_CUSTOM_CALL = frozenset({"name", "input"})
 # What answers tell beside their words, and clients send back with them: nothing is asked by it.
 _SAID_ALREADY = frozenset({"annotations", "reasoning_details", "native_finish_reason"})
 
@@ -134,7 +140,7 @@ class Conversation:
         for key, value in message.items():
             if key not in known and value not in fields.EMPTY:
                 self.extras.append(
-                    Extra("", key, value, f"{path}.{key}", harmless=key in _SAID_ALREADY or key in HINTS)
+                    Extra("", key, value, f"{path}.{key}", harmless=key in _SAID_ALREADY or key in fields.HINTS)
                 )
 
     def _content(self, content: Any, path: str, *, required: bool = False) -> tuple[Part, ...]:
@@ -206,12 +212,14 @@ class Conversation:
             fields.table(custom, f"{path}.custom")
             name = fields.text(custom.get("name"), f"{path}.custom.name")
             body = json.encode_text({"input": fields.text(custom.get("input") or "", f"{path}.custom.input")})
-            read = ToolCall(id, name, body, signature)
+            read = ToolCall(id, name, body, signature, fields.unknown(custom, _CUSTOM_CALL, f"{path}.custom"))
         else:
             function = call.get("function")
             if function is None:
                 raise fields.missing(f"{path}.function")
             read = _function_call(fields.table(function, f"{path}.function"), id, f"{path}.function", signature)
+        if not call.keys() <= _CALL:
+            read = replace(read, extras=(*fields.unknown(call, _CALL, path), *read.extras))
         if id:
             self._names[id] = read.name
         return read
@@ -258,7 +266,8 @@ class Conversation:
 
 def _function_call(function: dict[str, Any], id: str, path: str, signature: Signature | None) -> ToolCall:
     name = member(function, "name", path)
-    return ToolCall(id, name, read_arguments(function.get("arguments"), f"{path}.arguments"), signature)
+    arguments = read_arguments(function.get("arguments"), f"{path}.arguments")
+    return ToolCall(id, name, arguments, signature, fields.unknown(function, _FUNCTION_CALL, path))
 
 
 def read_arguments(value: Any, path: str) -> str:

@@ -6,8 +6,9 @@ from dragoman.ir import Extra, Media, Part, Refusal, Signature, Text, Thought
 from dragoman.protocols.openai import fields, media
 from dragoman.protocols.openai_chat.shapes import check_google
 
-# Hints for a vendor's cache, on any part: nothing is said differently without them.
-HINTS = {"cache_control": "anthropic", "prompt_cache_breakpoint": "openai"}
+_LINK = frozenset({"url", "detail", "fps"})
+_SOUND = frozenset({"data", "format"})
+_FILE = frozenset({"filename", "file_id", "file_data", "file_url", "url"})
 _EMPTY: tuple[Extra, ...] = ()
 
 
@@ -36,11 +37,15 @@ def read_part(part: Any, path: str) -> Part:
             audio = fields.table(part.get("input_audio"), f"{path}.input_audio")
             word = audio.get("format")
             mime = media.audio_mime(fields.text(word, f"{path}.input_audio.format")) if word is not None else ""
+            extras = (*extras, *fields.unknown(audio, _SOUND, f"{path}.input_audio"))
             return media.read_base64(
                 member(audio, "data", f"{path}.input_audio"), f"{path}.input_audio.data", mime, extras=extras
             )
         case "file" | "input_file":
-            return _file(part.get("file", part), f"{path}.file", extras)
+            file = part.get("file", part)
+            if type(file) is dict and file is not part:
+                extras = (*extras, *fields.unknown(file, _FILE, f"{path}.file"))
+            return _file(file, f"{path}.file", extras)
         case "refusal":
             return Refusal(member(part, "refusal", path))
         case "thinking":
@@ -87,7 +92,7 @@ def _link(part: dict[str, Any], key: str, kind: str, path: str, extras: tuple[Ex
         kind,
         detail=detail,
         fps=None if fps is None else float(fields.number(fps, f"{path}.{key}.fps")),
-        extras=extras,
+        extras=(*extras, *fields.unknown(holder, _LINK, f"{path}.{key}")),
     )
     return _signed(read, part)
 
@@ -119,8 +124,4 @@ def _file(value: Any, path: str, extras: tuple[Extra, ...]) -> Media:
 
 def _part_extras(part: dict[str, Any], kind: Any, path: str) -> tuple[Extra, ...]:
     known = {"type", kind, "text", "file", "file_data", "file_id", "filename", "file_url", "extra_content", "image_url"}
-    return tuple(
-        Extra(HINTS.get(key, ""), key, value, f"{path}.{key}", harmless=key in HINTS)
-        for key, value in part.items()
-        if key not in known and value not in fields.EMPTY
-    )
+    return fields.unknown(part, frozenset(known), path)

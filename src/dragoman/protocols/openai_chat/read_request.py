@@ -162,6 +162,7 @@ def _functions(draft: Draft, value: Any, key: str) -> None:
 
 def _function_call(draft: Draft, value: Any, key: str) -> None:
     choice = read_tools.read_tool_choice(value, key)
+    draft.extras += read_tools.beside_choice(value, key)
     if draft.tool_choice is None:
         draft.tool_choice = choice
         draft.place("tool_choice", key)
@@ -169,6 +170,7 @@ def _function_call(draft: Draft, value: Any, key: str) -> None:
 
 def _tool_choice(draft: Draft, value: Any, key: str) -> None:
     draft.tool_choice = read_tools.read_tool_choice(value)
+    draft.extras += read_tools.beside_choice(value, key)
     draft.place("tool_choice", key)
 
 
@@ -183,6 +185,7 @@ def _web_search(draft: Draft, value: Any, key: str) -> None:
 
 def _format(draft: Draft, value: Any, key: str) -> None:
     draft.format = read_tools.read_format(value)
+    draft.extras += read_tools.beside_format(value, key)
 
 
 def _effort(draft: Draft, value: Any, key: str) -> None:

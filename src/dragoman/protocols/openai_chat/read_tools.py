@@ -24,6 +24,16 @@ BUILTIN_NAMES = {
 _BY_FUNCTION = frozenset(
     name for name, kind in BUILTIN_NAMES.items() if kind in ("web_search", "code_execution", "url_context")
 )
+_TOOL = frozenset({"type", "function"})
+_FUNCTION = frozenset({"name", "description", "parameters", "strict"})
+_CHOICE = frozenset({"type", "function", "custom", "allowed_tools", "name", "mode", "tools"})
+_INSIDE = {
+    "function": frozenset({"name"}),
+    "custom": frozenset({"name"}),
+    "allowed_tools": frozenset({"mode", "tools"}),
+}
+_FORMAT = frozenset({"type", "json_schema", "schema"})
+_SCHEMA = frozenset({"name", "description", "schema", "strict"})
 
 
 def read_tools(value: Any, path: str = "tools") -> tuple[Tool, ...]:
@@ -49,7 +59,8 @@ def _tool(tool: Any, path: str) -> Tool:
             return _function(function, path, path)
         if function is None:
             raise fields.missing(f"{path}.function")
-        return _function(fields.table(function, f"{path}.function"), f"{path}.function", path)
+        beside = fields.unknown(tool, _TOOL, path)
+        return _function(fields.table(function, f"{path}.function"), f"{path}.function", path, beside)
     if kind == "custom":
         custom = fields.table(tool.get("custom"), f"{path}.custom")
         if custom.get("format") is not None:
@@ -82,7 +93,7 @@ def _is_free(form: Any) -> bool:
     return form is None or (type(form) is dict and form.get("type") == "text")
 
 
-def _function(function: dict[str, Any], path: str, origin: str) -> Tool:
+def _function(function: dict[str, Any], path: str, origin: str, beside: tuple[Extra, ...] = ()) -> Tool:
     name = function.get("name")
     if name is None:
         raise fields.missing(f"{path}.name")
@@ -100,7 +111,30 @@ def _function(function: dict[str, Any], path: str, origin: str) -> Tool:
         None if parameters is None else fields.table(parameters, f"{path}.parameters"),
         None if strict is None else fields.flag(strict, f"{path}.strict"),
         path,
+        (*beside, *fields.unknown(function, _FUNCTION, path)),
     )
+
+
+def beside_choice(value: Any, path: str) -> tuple[Extra, ...]:
+    """What stands in a choice that was read, and nobody has a word for."""
+    if type(value) is not dict:
+        return ()
+    found = [*fields.unknown(value, _CHOICE, path)]
+    for name, known in _INSIDE.items():
+        if type(value.get(name)) is dict:
+            found += fields.unknown(value[name], known, f"{path}.{name}")
+    if value.get("type") == "allowed_tools":
+        deeper = "allowed_tools" in value
+        inside = f"{path}.allowed_tools" if deeper else path
+        for number, tool in enumerate((value["allowed_tools"] if deeper else value)["tools"]):
+            found += beside_choice(tool, f"{inside}.tools[{number}]")
+    return tuple(found)
+
+
+def beside_format(value: dict[str, Any], path: str) -> tuple[Extra, ...]:
+    schema = value.get("json_schema")
+    inside = fields.unknown(schema, _SCHEMA, f"{path}.json_schema") if type(schema) is dict else ()
+    return (*fields.unknown(value, _FORMAT, path), *inside)
 
 
 def read_tool_choice(value: Any, path: str = "tool_choice") -> ToolChoice:

@@ -138,7 +138,9 @@ def _tools(draft: Draft, value: Any, key: str) -> None:
 
 def _tool_choice(draft: Draft, value: Any, key: str) -> None:
     draft.tool_choice = read_tools.read_tool_choice(value)
-    if draft.tool_choice is None:
+    if draft.tool_choice is not None:
+        draft.extras += read_tools.beside_choice(value, key)
+    else:
         # A vendor's own tool is to be called: there is no neutral word for it.
         draft.own(key, value, key)
     draft.echo[key] = value
@@ -155,6 +157,7 @@ def _text(draft: Draft, value: Any, key: str) -> None:
             continue
         if name == "format":
             draft.format = read_tools.read_format(option)
+            draft.extras += read_tools.beside_format(option, f"{key}.format")
         elif name == "verbosity":
             draft.own(name, fields.text(option, f"{key}.{name}"), f"{key}.{name}", owner="openai")
         elif option not in fields.EMPTY:

@@ -27,6 +27,8 @@ _OTHERS = frozenset(
 )
 _FUNCTION = frozenset({"type", "name", "description", "parameters", "strict"})
 _CUSTOM = frozenset({"type", "name", "description", "format"})
+_CHOICE = frozenset({"type", "name", "mode", "tools", "function", "server_label"})
+_FORMAT = frozenset({"type", "name", "description", "schema", "strict", "json_schema"})
 
 
 def plain(words: str) -> Text:
@@ -126,6 +128,20 @@ def _extras(tool: dict[str, Any], known: frozenset[str], path: str) -> tuple[Ext
         for key, part in tool.items()
         if key not in known and part not in fields.EMPTY and part is not False
     )
+
+
+def beside_choice(value: Any, path: str) -> tuple[Extra, ...]:
+    """What stands in a choice that was read, and nobody has a word for."""
+    if type(value) is not dict:
+        return ()
+    found = [*fields.unknown(value, _CHOICE, path)]
+    for number, tool in enumerate(value["tools"] if value.get("type") == "allowed_tools" else ()):
+        found += beside_choice(tool, f"{path}.tools[{number}]")
+    return tuple(found)
+
+
+def beside_format(value: dict[str, Any], path: str) -> tuple[Extra, ...]:
+    return fields.unknown(value, _FORMAT, path)
 
 
 def read_tool_choice(value: Any, path: str = "tool_choice") -> ToolChoice | None:
