@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from admin.conftest import Ask, Enter
 from dragoman.catalog.price import in_dollars, price_detail, price_of_rates
@@ -203,3 +206,25 @@ async def test_every_parameter_that_may_be_wrong(ask: Ask, where: str, param: st
     refused = await ask("GET", where)
     assert (refused.status, refused.value["error"]["param"]) == (400, param)
     assert refused.value["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    where=st.sampled_from(["/requests", "/usage", "/keys", "/audit"]),
+    name=st.sampled_from(
+        ["key", "model", "provider", "status", "since", "until", "cursor", "limit", "group_by", "active"]
+    ),
+    value=st.text(max_size=20) | st.from_regex(r"[0-9T:Z+-]{1,20}", fullmatch=True) | st.integers().map(str),
+)
+async def test_whatever_is_asked_is_answered_or_refused_by_name(ask: Ask, where: str, name: str, value: str) -> None:
+    answer = await ask("GET", f"{where}?{name}={quote(value.encode('utf-8', 'replace'))}")
+    if answer.status != 200:
+        assert (answer.status, answer.value["error"]["param"]) == (400, name)
+
+
+@pytest.mark.parametrize("query", ["key=%ff", "a" * 10, "&".join(["limit=1"] * 200)])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_a_query_that_cannot_be_read(ask: Ask, query: str) -> None:
+    refused = await ask("GET", f"/requests?{query}")
+    assert refused.status == 400 and refused.value["error"]["message"]

@@ -269,3 +269,40 @@ def test_a_temporary_directory_too_deep_for_a_socket(tmp_path: Path) -> None:
             assert admin(gateway, "GET", "/providers")[0] == 200
             assert gateway.stop() == 0
     assert not list(deep.iterdir())
+
+
+def test_a_database_that_is_gone(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    database = postgres_server.new_database()
+    with serving(canned.openai) as openai:
+        config = f"database: {database}\nproviders:\n" + provider(
+            "openai", "openai-chat", f"{openai.base_url}/v1", "gpt-*"
+        )
+        with running(tmp_path, config=config) as gateway:
+            assert admin(gateway, "GET", "/requests")[0] == 200
+            postgres_server.stop()
+            try:
+                for method, where, body in (
+                    ("GET", "/requests", None),
+                    ("GET", "/keys", None),
+                    ("POST", "/keys", {"name": "a"}),
+                ):
+                    status, told = admin(gateway, method, where, body)
+                    assert (status, told["error"]["code"]) == (503, "database_unavailable")
+                    assert "secret" not in str(told) and "127.0.0.1" in told["error"]["message"]
+                status, headers, _ = gateway.post(CHAT, ASKED)
+                assert status == 200
+                assert admin(gateway, "POST", "/config/reload")[0] == 200
+                assert admin(gateway, "GET", "/config")[0] == 200
+            finally:
+                postgres_server.start()
+            found = wait_until(
+                lambda: (told := admin(gateway, "GET", f"/requests/{headers['x-request-id']}"))[0] == 200 and told
+            )
+            assert found[1]["key_id"] == "root"
+
+
+def test_the_built_in_model_is_tested_too(demo: Gateway) -> None:
+    status, found = admin(demo, "POST", "/providers/local/test")
+    assert (status, found["ok"], found["error"]) == (200, True, None)
+    _, models = admin(demo, "GET", "/models")
+    assert models["data"][0]["targets"][0]["price"]["source"] == "the built-in model"
