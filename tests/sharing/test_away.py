@@ -226,3 +226,20 @@ async def test_of_a_bound_that_is_only_assumed_all_that_is_left_is_reserved(mete
     assert isinstance(rest, Grant)
     meter.cancel(rest, monotonic())
     assert isinstance(await reserve(meter, rules, ask(usd=None)), Grant)
+
+
+async def test_what_is_left_is_told_of_all_and_alone_of_the_share(valkey: ValkeyServer, meter: SharedMeter) -> None:
+    await until(lambda: meter.up)
+    rules = (key(requests=100),)
+    first = await reserve(meter, rules, ask())
+    assert isinstance(first, Grant)
+    left = meter.left(first)
+    assert left.requests is not None
+    assert (left.requests.limit, left.requests.remaining) == (100, 99)
+    valkey.kill()
+    await until(lambda: not meter.up)
+    second = await reserve(meter, rules, ask())
+    assert isinstance(second, Grant)
+    left = meter.left(second)
+    assert left.requests is not None
+    assert (left.requests.limit, left.requests.remaining) == (100, 98)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -43,14 +44,20 @@ def meter_of(
 ) -> LocalMeter | SharedMeter:
     """A worker's meter. `directory` is the supervisor's, which all workers of this machine see; without one the worker is alone.
     `tell` is called at each change between counting together and alone; it should write one log line."""
-    if directory is not None and (directory / TABLE).exists():
-        local = LocalMeter(SharedTable.open(directory / TABLE, worker=worker))
-    else:
-        local = LocalMeter(Table())
+    table = Table() if directory is None else SharedTable.open(directory / TABLE, worker=worker)
+    local = LocalMeter(table)
     if settings.shared is None:
         return local
     machine = token_hex(8) if directory is None else machine_of(directory)
-    return SharedMeter(local, address_of(settings.shared), f"{machine}/{worker}-{token_hex(4)}", tell)
+    seen = Seen(settings.data)
+    return SharedMeter(
+        local,
+        address_of(settings.shared),
+        f"{machine}/{worker}-{token_hex(4)}",
+        tell,
+        machines=seen.machines(),
+        remember=seen.remember,
+    )
 
 
 def machine_of(directory: Path) -> str:
@@ -66,3 +73,23 @@ def machine_of(directory: Path) -> str:
         finally:
             mine.unlink()
     return path.read_text()
+
+
+class Seen:
+    """How many machines there were last, kept in the data directory: for a start while Valkey is away."""
+
+    def __init__(self, data: Path) -> None:
+        self._path = data / "machines"
+
+    def machines(self) -> int:
+        try:
+            return max(1, int(self._path.read_text()))
+        except (OSError, ValueError):
+            return 1
+
+    def remember(self, machines: int) -> None:
+        written = self._path.with_name(f".machines-{os.getpid()}")
+        # Not worth more than a try: it is asked for only where a start and an outage meet.
+        with suppress(OSError):
+            written.write_text(f"{machines}\n")
+            written.replace(self._path)

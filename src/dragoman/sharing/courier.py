@@ -76,6 +76,7 @@ class Courier:
         *,
         patience: float = PATIENCE,
         machines: int = 1,
+        remember: Callable[[int], None] = lambda machines: None,
     ) -> None:
         self.node = node
         self.up = False
@@ -88,6 +89,7 @@ class Courier:
         self._patience = patience
         self._accounts = accounts
         self._tell = tell
+        self._remember = remember
         self._breaker = Breaker()
         self._link: Link | None = None
         self._store: bytes | None = None  # the name of the store that we know
@@ -247,7 +249,9 @@ class Courier:
         self.clock = second + 1 - now  # rather ahead than behind: what counts from later counts for longer
         self.nodes = max(1, len(nodes))
         self.machines.seen(len({bytes(node).rpartition(b"/")[0] for node in nodes if isinstance(node, bytes)}), now)
-        self.figures.machines = self.machines.count
+        if self.figures.machines != self.machines.count:
+            self.figures.machines = self.machines.count
+            self._remember(self.machines.count)
         known, self._store = self._store, name
         if known is not None and known != name:
             self._was_emptied(name, second, now)

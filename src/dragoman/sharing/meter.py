@@ -77,12 +77,15 @@ class SharedMeter:
         patience: float = PATIENCE,
         longest: float = LONGEST,
         machines: int = 1,
+        remember: Callable[[int], None] = lambda machines: None,
     ) -> None:
         self._local = local
         self._node = node
         self._longest = longest
         self._rules: dict[str, Leased] = {}
-        self._courier = Courier(address, node, self._accounts, tell, patience=patience, machines=machines)
+        self._courier = Courier(
+            address, node, self._accounts, tell, patience=patience, machines=machines, remember=remember
+        )
 
     @property
     def up(self) -> bool:
@@ -141,7 +144,16 @@ class SharedMeter:
                 courier.soon(took.money)
 
     def left(self, grant: Grant) -> Standing:
-        return self.standing(tuple(place[0] for place in grant.places or ()), monotonic())
+        standing = self._local.left(grant)
+        if not self._courier.up or not isinstance(grant, SharedGrant):
+            return standing
+        now = monotonic()
+        requests, tokens = standing.requests, standing.tokens
+        for took in grant.taken:
+            if took.minute is not None:
+                requests = _less(requests, took.minute.level("requests", now))
+                tokens = _less(tokens, took.minute.level("tokens", now))
+        return Standing(requests, tokens)
 
     def standing(self, rules: tuple[Rule, ...], now: float) -> Standing:
         if not self._courier.up:
