@@ -127,6 +127,8 @@ async def _relay_stream_untouched(
             held = out if call.route.array and not tap.started else b""
             if tap.ended or tap.failed is not None:
                 call.usage = tap.usage
+                if call.usage is None:
+                    _weigh(call, out)
                 _record_stream(call, gateway)
             if out and not held:
                 await _pass_on(call, caller, content_type(response), out)
@@ -181,6 +183,7 @@ async def _relay_stream_translated(
             out = writer.write(events)
             if failed is not None:
                 _keep_losses(call, writer)
+                _weigh(call, out)
                 record(call, gateway)
             if out:
                 await _pass_on(call, caller, writer.content_type, out)
@@ -240,10 +243,15 @@ async def _pass_on(call: Call, caller: Caller, kind: bytes, out: bytes) -> None:
             *call.headers(),
         ]
         await caller.start(200, headers)
+    _weigh(call, out)
+    await caller.write(out)
+
+
+def _weigh(call: Call, out: bytes) -> None:
+    """For an estimate, should there be no counts. Nothing is estimated any more once the request is recorded."""
     call.relayed += len(out)
     if len(out) > len(call.sample):
         call.sample = out
-    await caller.write(out)
 
 
 def _keep_losses(call: Call, writer: StreamWriter) -> None:
