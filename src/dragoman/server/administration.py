@@ -60,17 +60,26 @@ class Administration:
         """One process after the other, until `end`."""
         path = self._place()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-            listener.bind(str(path))
-            listener.listen(256)
+            try:
+                listener.bind(str(path))
+                listener.listen(256)
+            except OSError as error:
+                _log.error("the admin process has no socket, so nothing under /admin/ is answered", error=str(error))
+                return
             deaths = 0
             while not self._ending:
                 born = time.monotonic()
-                process = await self._start(listener)
-                code = await self._serve(process, str(path))
-                if self._ending:
-                    return
-                deaths = deaths + 1 if time.monotonic() - born < _QUICK_SECONDS else 0
-                _log.error("the admin process died and is started again", status=code, pid=process.pid)
+                try:
+                    process = await self._start(listener)
+                except OSError as error:
+                    deaths += 1
+                    _log.error("the admin process cannot be started, and is tried again", error=str(error))
+                else:
+                    code = await self._serve(process, str(path))
+                    if self._ending:
+                        return
+                    deaths = deaths + 1 if time.monotonic() - born < _QUICK_SECONDS else 0
+                    _log.error("the admin process died and is started again", status=code, pid=process.pid)
                 await asyncio.sleep(min(0.1 * 2**deaths, _LONGEST_PAUSE))
 
     async def end(self) -> None:
@@ -89,15 +98,19 @@ class Administration:
     async def _start(self, listener: socket.socket) -> asyncio.subprocess.Process:
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "dragoman.server.admin_process",
-                str(theirs.fileno()),
-                str(listener.fileno()),
-                pass_fds=(theirs.fileno(), listener.fileno()),
-                stdin=asyncio.subprocess.DEVNULL,
-            )
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "dragoman.server.admin_process",
+                    str(theirs.fileno()),
+                    str(listener.fileno()),
+                    pass_fds=(theirs.fileno(), listener.fileno()),
+                    stdin=asyncio.subprocess.DEVNULL,
+                )
+            except BaseException:
+                ours.close()
+                raise
         self._process = process
         self._channel = await Channel.over(ours)
         if self._ending:
