@@ -8,7 +8,7 @@ ARGS ?=
 DOCS_TRUE := tests/docs/test_pages.py tests/admin/test_openapi.py tests/config/test_config_schema.py tests/cli/test_cli_docs.py tests/observe/test_observe_docs.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test check conformance prices bench format lock clean
+.PHONY: help install install-dev serve test check kill conformance prices bench format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ check: $(VENV)/.dev ## format, lint, types, import directions, docs-are-true
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q $(DOCS_TRUE)
+
+kill: $(VENV)/.dev ## fifty times kill -9 in each of the ledger's cases, a database that is restarted, a full disk, chaos; 20 minutes
+	DRAGOMAN_KILLS=50 $(BIN)/python -m pytest -v -s tests/e2e/test_kill.py tests/e2e/test_server_gone.py tests/e2e/test_disk_full.py tests/e2e/test_chaos.py
 
 conformance: $(VENV)/.dev ## try every feature between all protocols, and write docs/conformance.md from what passed
 	DRAGOMAN_UPDATE_CONFORMANCE=1 $(BIN)/python -m pytest -q tests/conformance

@@ -81,6 +81,14 @@ def ask_on(gateway: Gateway, account: Account, stop: threading.Event, seed: int,
         connection.close()
 
 
+def insist(gateway: Gateway, account: Account, stop: threading.Event, seed: int) -> None:
+    """Asks on, on a new connection where a worker died."""
+    while not stop.is_set():
+        ask_on(gateway, account, stop, seed)
+        seed += 100
+        stop.wait(0.01)
+
+
 def _question(choose: random.Random, number: int) -> tuple[str, dict[str, Any], bool]:
     streams = choose.random() < 0.5
     match choose.choice(("chat", "gemini", "anthropic", "responses")):

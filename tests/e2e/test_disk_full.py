@@ -1,5 +1,5 @@
-"""The disk is full to the last byte, under load: requests go on, what they were is kept, and all of it is in the database once there
-is room again."""
+"""The disk is full to the last byte, under load: requests go on, what they were is kept, and all of it is in the database once
+there is room again."""
 
 from __future__ import annotations
 

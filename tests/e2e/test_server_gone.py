@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from postgres import PostgresServer
 
 CALLERS = 6
 MORE = 120
+# `make kill` does it fifty times.
+RESTARTS = int(os.environ.get("DRAGOMAN_KILLS", "2"))
 CONFIG = """
 database: {database}
 log: {{format: json, level: warning}}
@@ -40,7 +43,7 @@ def test_a_server_that_is_killed_under_load(postgres_server: PostgresServer, tmp
                 wait_until(lambda: len(account.answered) >= wanted, "more answers")
 
             try:
-                for _ in range(2):
+                for _ in range(RESTARTS):
                     more_answers()
                     postgres_server.stop()
                     try:
@@ -62,3 +65,4 @@ def test_a_server_that_is_killed_under_load(postgres_server: PostgresServer, tmp
     assert sums["requests"] == len(entries)
     for field in ("input_tokens", "output_tokens"):
         assert sums[field] == sum(entry[field] for entry in entries.values())
+    print(f"{RESTARTS} restarts, {len(account.answered)} requests, all answered, all entered")

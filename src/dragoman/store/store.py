@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -29,6 +30,8 @@ RESPONSES_KEPT_SECONDS = 30 * 24 * 3600
 # How long an answer waits for the disk before it goes out without.
 _WRITE_SECONDS = 1.0
 _READ_SECONDS = 1.0
+# Without what was spent, a request with a budget is refused; and with the first of them, SQLAlchemy may be imported yet.
+_SPENT_SECONDS = 5.0
 # And while it is known that the disk does not do its part.
 _UNWELL_SECONDS = 0.05
 _CLOSE_SECONDS = 5.0
@@ -55,6 +58,8 @@ class Store:
     async def warm(self) -> None:
         """Opens the database now, in its thread, so that nobody waits for it later."""
         await self._write(lambda _: None)
+        with suppress(StoreUnavailable):
+            await self._read(lambda _: None, _SPENT_SECONDS)
 
     async def put_response(self, response: StoredResponse, made: Sequence[str] = ()) -> bool:
         """Whether it is kept; when it is, a `kill -9` does not lose it. `made` are the ids of its items, where those are to be
@@ -89,7 +94,7 @@ class Store:
 
             return ledger_statements.spent(connection, key_id, since_day)
 
-        return await self._read(job)
+        return await self._read(job, _SPENT_SECONDS)
 
     async def put_signatures(self, owner: str, blobs: Mapping[str, bytes]) -> bool:
         """`blobs` by the call's id. Whether they are kept."""
@@ -125,16 +130,17 @@ class Store:
         if not done.cancelled() and done.exception() is None and time.monotonic() - began < patience:
             self._works(what)
 
-    async def _read(self, job: Callable[[Connection], T]) -> T:
+    async def _read(self, job: Callable[[Connection], T], patience: float = _READ_SECONDS) -> T:
         began = time.monotonic()
         try:
             reading = self._readers.submit(self._read_here, job)
         except RuntimeError as error:  # closed
             raise self._failed("read", error) from None
         done = asyncio.wrap_future(reading)
-        done.add_done_callback(lambda done: self._ended("read", done, began, _READ_SECONDS))
+        done.add_done_callback(lambda done: self._ended("read", done, began, patience))
+        unwell = _UNWELL_SECONDS if patience == _READ_SECONDS else _READ_SECONDS
         try:
-            await asyncio.wait((done,), timeout=_UNWELL_SECONDS if "read" in self._unwell else _READ_SECONDS)
+            await asyncio.wait((done,), timeout=unwell if "read" in self._unwell else patience)
         finally:
             reading.cancel()  # what no thread has begun by now, nobody waits for
         if not done.done():
