@@ -54,7 +54,7 @@ class Bookkeeper:
 
     def vendor(self, name: str) -> Answer:
         """The one that speaks the protocol of this name."""
-        whole, events = _SPEECH[name]
+        whole, events = SPEECH[name]
 
         def answer(exchange: Exchange) -> None:
             body = exchange.seen.body
@@ -249,10 +249,10 @@ def _responses_events(text: str, counts: Counts | None) -> tuple[bytes, ...]:
 
 _Whole = Callable[[str, "Counts | None"], Any]
 _Events = Callable[[str, "Counts | None"], "tuple[bytes, ...]"]
-_SPEECH: dict[str, tuple[_Whole, _Events]] = {
+SPEECH: dict[str, tuple[_Whole, _Events]] = {
     "openai-chat": (_chat_whole, _chat_events),
     "openai-responses": (_responses_whole, _responses_events),
     "anthropic": (_anthropic_whole, _anthropic_events),
     "gemini": (_gemini_whole, _gemini_events),
 }
-VENDORS = tuple(_SPEECH)
+VENDORS = tuple(SPEECH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from dragoman.catalog.price import price_from
 from dragoman.ir import Usage
 from dragoman.ledger import FIELDS
+from e2e.bookkeeper import LEAVE, SPEECH, Counts
 from e2e.fixtures import NARROW_KEY, Relayed
 from e2e.gateway import Gateway
 from e2e.ledger import entries_of, entry_of, price_of
@@ -168,6 +170,47 @@ def test_who_leaves_in_the_middle_pays_for_what_was_said(relay: Gateway, vendors
     # 1,440 characters are about 300 tokens; a guess by the length may be off by a third.
     assert 200 <= entry["output_tokens"] <= 500
     assert vendors.openai.left.wait(10)
+
+
+@pytest.mark.parametrize("vendor", SPEECH)
+@pytest.mark.parametrize("protocol", ASKED)
+def test_whoever_leaves_whomever(relay: Gateway, vendors: Relayed, protocol: str, vendor: str) -> None:
+    """Sixteen ways, four of them untouched: the vendor is let go within a second, and the entry says what was used."""
+    name, scripted = {
+        "openai-chat": ("via-openai", vendors.openai),
+        "openai-responses": ("via-responses", vendors.responses),
+        "anthropic": ("via-anthropic", vendors.anthropic),
+        "gemini": ("via-gemini", vendors.google),
+    }[vendor]
+    counts = Counts(input=321, cached=21, written=0, output=50, thought=0)
+    path, body = ASKED[protocol]
+    if protocol == "gemini":
+        path = f"/v1beta/models/{name}:streamGenerateContent?alt=sse"
+    else:
+        body = {**body, "model": name, "stream": True}
+    took = []
+    while not took or (took[-1] > 1.0 and len(took) < 3):  # this machine may have been busy with something else
+        scripted.reset()
+        scripted.will(stream(*SPEECH[vendor][1](f"{SAID} {LEAVE}", counts)[:-1], hold=True))
+        caller = Caller(relay)
+        caller.post(path, json.dumps(body).encode())
+        got = caller.until(LEAVE.encode())
+        began = time.monotonic()
+        caller.leave()
+        assert scripted.left.wait(30)
+        took.append(time.monotonic() - began)
+        found = re.search(rb"x-request-id: (\S+)", got)
+        assert found is not None
+        entry = entry_of(relay.data, found[1].decode())
+        told = (entry["status"], entry["error"], entry["client_closed"], entry["estimated"], entry["attempts"])
+        assert told == (499, "client_closed", 1, 1, 1)
+        # 360 characters are about 90 tokens.
+        assert 60 <= entry["output_tokens"] <= 180
+        if vendor == "anthropic":  # it tells at the beginning what it was asked
+            assert (entry["input_tokens"], entry["cached_input_tokens"]) == (321, 21)
+        else:
+            assert 0 < entry["input_tokens"] < 100
+    assert took[-1] <= 1.0, took
 
 
 def test_a_vendors_own_count_is_kept_of_a_stream_that_breaks(relay: Gateway, vendors: Relayed) -> None:
