@@ -244,6 +244,19 @@ def test_an_answer_without_counts_is_estimated_and_says_so(relay: Gateway, vendo
         assert 60 <= entry["output_tokens"] <= 150
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_stream_without_counts_is_estimated_however_it_comes(relay: Gateway, vendors: Relayed, at_once: bool) -> None:
+    last = {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    events = openai_events(chunk(SAID), last)
+    for protocol in ("openai-chat", "gemini"):
+        vendors.openai.will(stream(b"".join(events)) if at_once else stream(*events))
+        status, name, _ = ask(relay, protocol, "via-openai", streams=True)
+        assert status == 200
+        entry = entries_of(relay.data)[name]
+        assert (entry["estimated"], entry["error"]) == (1, None)
+        assert 60 <= entry["output_tokens"] <= 150
+
+
 def test_a_vendor_that_is_left_before_it_answers(relay: Gateway, vendors: Relayed) -> None:
     vendors.openai.will(hang())
     caller = Caller(relay)

@@ -61,12 +61,15 @@ class Ledger:
             self._idle = False
             self._wake.set()
 
-    def know(self, price: str, detail: str) -> None:
-        """What the entries that come will name as their price. To be called before the first that does."""
+    def know(self, price: str, detail: str) -> bool:
+        """What the entries that come will name as their price; whether it is kept. To be called before the first that does."""
         if price not in self._prices:
-            with suppress(JournalFull, OSError):
+            try:
                 self._journal.append(encode([price, detail]))
-                self._prices.add(price)
+            except (JournalFull, OSError):
+                return False
+            self._prices.add(price)
+        return True
 
     @property
     def exhausted(self) -> bool:
@@ -144,7 +147,7 @@ class Ledger:
 
 def sorted_out(payloads: Sequence[bytes]) -> tuple[Rows, dict[str, str]]:
     """What a journal's records are: rows of entries, and the details of prices by their names."""
-    rows = [decode(payload) for payload in payloads]
-    if all(len(row) != 2 for row in rows):
+    rows = list(map(decode, payloads))
+    if 2 not in map(len, rows):
         return rows, {}
     return [row for row in rows if len(row) != 2], {row[0]: row[1] for row in rows if len(row) == 2}

@@ -123,8 +123,8 @@ def _name(price: Price, gateway: Gateway) -> str:
     """The name that entries have for a price: of two that say the same, the same."""
     detail = price_detail(price)
     name = sha256(detail).hexdigest()[:16]
-    if gateway.ledger is not None:
-        gateway.ledger.know(name, detail.decode())
+    if gateway.ledger is not None and not gateway.ledger.know(name, detail.decode()):
+        return name  # to be told again with the next entry
     if len(gateway.price_names) >= _MOST_PRICES:
         gateway.price_names.clear()
     gateway.price_names[price] = name
