@@ -14,20 +14,24 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from dragoman.limits import Demand
 from dragoman.limits.breaker import Breaker
 from dragoman.limits.share import Machines
 from dragoman.sharing.address import Address
 from dragoman.sharing.link import Link, Unreachable
 from dragoman.sharing.resp import Failure, Reply
 
-PATIENCE = 0.05  # seconds for a batch to be answered
+PATIENCE = 0.08  # seconds for a batch to be answered
 CONNECT_PATIENCE = 0.5  # nobody waits for this
 HEARTBEAT = 1.0
 DEAD_AFTER = 5.0  # a node that was silent for so long holds nothing any more
 TICK = 0.25  # what is idle is given back at the next but one
 SOON = 0.02
+_RECENT = 3.0  # seconds: whoever was used no later has nothing to give back
+_ALL = 10.0  # seconds until all are looked at nevertheless
+_EVER = float("-inf")
 REFILLING = 3.0  # seconds that a store which has forgotten everything is left to be told by all, who notice within one
-_MOST = 256  # calls in a batch
+_MOST = 64  # calls in a batch
 
 PREFIX = "{dragoman}:"  # braces: in a cluster, all keys belong to one node
 
@@ -39,6 +43,7 @@ class Account(Protocol):
     def script(self) -> str: ...
     @property
     def keys(self) -> tuple[str, ...]: ...
+    def want(self, demand: Demand) -> None: ...
     def idle(self, now: float) -> bool: ...
     def call(self, now: float, nodes: int) -> list[int | str]: ...
     def answered(self, answer: list[int], sent: float, now: float) -> None: ...
@@ -71,7 +76,7 @@ class Courier:
         self,
         address: Address,
         node: str,
-        accounts: Callable[[], Iterable[Account]],
+        accounts: Callable[[float], Iterable[Account]],
         tell: Callable[[Change], None],
         *,
         patience: float = PATIENCE,
@@ -96,6 +101,7 @@ class Courier:
         self._ready_at = 0.0
         self._beat_at = 0.0
         self._tick_at = 0.0
+        self._all_at = 0.0
         self._open: dict[Account, None] = {}
         self._waiting: asyncio.Future[bool] | None = None
         self._wake = asyncio.Event()
@@ -144,8 +150,8 @@ class Courier:
             return
         try:
             for _ in range(2):  # what was in use at first is idle the second time
-                await self._carry(link, list(self._accounts()))
-            await self._greet(link, f"-{self.node}")
+                await self._carry(link, list(self._accounts(_EVER)), self._patience)
+            await self._greet(link, f"-{self.node}", self._patience)
         except Unreachable:
             pass
         link.abort()
@@ -168,11 +174,12 @@ class Courier:
     async def _find_back(self) -> None:
         await asyncio.sleep(self._breaker.wait(monotonic()))
         self._breaker.begin(monotonic())
+        slow = max(CONNECT_PATIENCE, self._patience)
         link = await Link.open(self._address, CONNECT_PATIENCE, self._wake.set)
         try:
-            await self._greet(link, self.node)
+            await self._greet(link, self.node, slow)
             # All that happened meanwhile, and what others may have taken from us.
-            await self._carry(link, list(self._accounts()))
+            await self._carry(link, list(self._accounts(_EVER)), slow)
         except BaseException:
             link.abort()
             raise
@@ -194,10 +201,13 @@ class Courier:
     async def _round(self, link: Link) -> None:
         now = monotonic()
         if now >= self._beat_at:
-            await self._greet(link, self.node)
+            await self._greet(link, self.node, self._patience)
         if now >= self._tick_at:
             self._tick_at = now + TICK
-            for account in self._accounts():
+            since = now - _RECENT
+            if now >= self._all_at:
+                since, self._all_at = _EVER, now + _ALL
+            for account in self._accounts(since):
                 if account.idle(now):
                     self._open[account] = None
         waiting, self._waiting = self._waiting, None
@@ -205,7 +215,7 @@ class Courier:
         try:
             if not accounts:
                 await link.ask([], self._patience)
-            await self._carry(link, accounts)
+            await self._carry(link, accounts, self._patience)
         except BaseException:
             if waiting is not None and not waiting.done():
                 waiting.set_result(False)
@@ -215,7 +225,7 @@ class Courier:
         if not self.up and monotonic() >= self._ready_at:
             self._came_back()
 
-    async def _carry(self, link: Link, accounts: list[Account]) -> None:
+    async def _carry(self, link: Link, accounts: list[Account], patience: float) -> None:
         for first in range(0, len(accounts), _MOST):
             part = accounts[first : first + _MOST]
             sent = monotonic()
@@ -223,7 +233,7 @@ class Courier:
             self.figures.batches += 1
             self.figures.calls += len(commands)
             try:
-                replies = await link.ask(commands, self._patience)
+                replies = await link.ask(commands, patience)
                 for reply in replies:
                     if isinstance(reply, Failure):
                         raise Unreachable(f"it answered: {reply.message}")
@@ -236,10 +246,10 @@ class Courier:
             for one, reply in zip(part, replies, strict=True):
                 one.answered(_numbers(reply), sent, now)
 
-    async def _greet(self, link: Link, node: str) -> None:
+    async def _greet(self, link: Link, node: str, patience: float) -> None:
         keys = (f"{PREFIX}nodes", f"{PREFIX}store")
         asked = link.run("node", keys, [node, int(DEAD_AFTER), self.node])
-        (reply,) = await link.ask([asked], self._patience)
+        (reply,) = await link.ask([asked], patience)
         if not isinstance(reply, list):
             raise Unreachable(f"it answered: {reply.message if isinstance(reply, Failure) else reply!r}")
         name, second, nodes = reply
@@ -259,7 +269,7 @@ class Courier:
     def _was_emptied(self, name: bytes, second: int, now: float) -> None:
         self.figures.forgotten += 1
         self._ready_at = now + max(0.0, int(name.rpartition(b" ")[2]) + REFILLING - second)
-        for account in self._accounts():
+        for account in self._accounts(_EVER):
             account.lost()
             self._open[account] = None
         if self.up:

@@ -120,6 +120,7 @@ class SharedMeter:
         courier = self._courier
         more = 0 if tokens is None else max(tokens, 0) - reserved
         for took in grant.taken if isinstance(grant, SharedGrant) else ():
+            took.leased.used = now
             if more and took.minute is not None and took.minute.settle(took.second, more, now):
                 courier.soon(took.minute)
             if took.running is not None and took.running.release():
@@ -136,6 +137,7 @@ class SharedMeter:
         self._local.cancel(grant, now)
         courier = self._courier
         for took in grant.taken if isinstance(grant, SharedGrant) else ():
+            took.leased.used = now
             if took.minute is not None and took.minute.cancel(took.second, tokens, now):
                 courier.soon(took.minute)
             if took.running is not None and took.running.release():
@@ -186,9 +188,9 @@ class SharedMeter:
 
     def _together(
         self, rules: tuple[Rule, ...], demand: Demand, now: float, wall: float, trust: float | None = None
-    ) -> Grant | Refused | list[Leased]:
-        """The rules whose leases do not do, if there are any. `trust` is how old what is known may be."""
-        lacking: list[Leased] | None = None
+    ) -> Grant | Refused | list[Account]:
+        """The accounts whose leases do not do, if there are any. `trust` is how old what is known may be."""
+        lacking: list[Account] | None = None
         trusted = _TRUST if trust is None else trust
         soon = _NEVER if trust is None else trust
         taken: list[Taken] = []
@@ -197,33 +199,28 @@ class SharedMeter:
             if leased is None or leased.rule is not rule or (leased.money is not None and _is_past(leased.money, wall)):
                 leased = self._leased(rule, now, wall)
             leased.used = now
-            lacks = False
             part = 0
             if leased.minute is not None:
                 found = leased.minute.lacks(demand, now, trusted)
                 if found is not False:
                     if found is not True:
                         return found
-                    lacks = True
+                    lacking = _and(lacking, leased.minute)
             if leased.running is not None:
                 found = leased.running.lacks(now, soon)
                 if found is not False:
                     if found is not True:
                         return found
-                    lacks = True
+                    lacking = _and(lacking, leased.running)
             if leased.money is not None:
                 share = leased.money.part(demand, now, wall, soon)
                 if share is True:
-                    lacks = True
+                    lacking = _and(lacking, leased.money)
                 elif isinstance(share, Refused):
                     return share
                 else:
                     part = share
-            if lacks:
-                if lacking is None:
-                    lacking = []
-                lacking.append(leased)
-            elif lacking is None:
+            if lacking is None:
                 taken.append(Taken(leased, leased.minute, 0, leased.running, leased.money, part))
         if lacking is not None:
             return lacking
@@ -239,13 +236,14 @@ class SharedMeter:
                 took.money.take(took.part)
         return SharedGrant(grant.second, grant.tokens, grant.places, grant.money, taken)
 
-    async def _decide(self, rules: tuple[Rule, ...], demand: Demand, lacking: list[Leased]) -> Grant | Refused:
+    async def _decide(self, rules: tuple[Rule, ...], demand: Demand, lacking: list[Account]) -> Grant | Refused:
         courier = self._courier
         latest = monotonic() + self._longest
         refused: Refused | None = None
         while courier.up and (left := latest - monotonic()) > 0:
-            for leased in lacking:
-                self._want(leased, demand)
+            for account in lacking:
+                account.want(demand)
+                courier.now(account)
             answered, _ = await asyncio.wait((courier.next_batch(),), timeout=left)
             if not answered or not courier.up:
                 break
@@ -266,18 +264,6 @@ class SharedMeter:
                         continue
             return answer
         return refused or self._alone(rules, demand, monotonic(), time())
-
-    def _want(self, leased: Leased, demand: Demand) -> None:
-        courier = self._courier
-        if leased.minute is not None:
-            leased.minute.want(demand)
-            courier.now(leased.minute)
-        if leased.running is not None:
-            leased.running.want()
-            courier.now(leased.running)
-        if leased.money is not None:
-            leased.money.want(demand)
-            courier.now(leased.money)
 
     def _give_back(self, rules: tuple[Rule, ...]) -> None:
         """What was had for a request that is refused nevertheless."""
@@ -326,13 +312,14 @@ class SharedMeter:
 
     # --- rules
 
-    def _accounts(self) -> list[Account]:
+    def _accounts(self, since: float) -> list[Account]:
+        """Of all rules that a request has asked for or settled since then."""
         if len(self._rules) > _KEPT:
             self._forget_idle()
         for leased in self._rules.values():
             if leased.past:
                 leased.past = [money for money in leased.past if not money.done()]
-        return [account for leased in self._rules.values() for account in leased.accounts()]
+        return [account for leased in self._rules.values() if leased.used >= since for account in leased.accounts()]
 
     def _forget_idle(self) -> None:
         before = monotonic() - 120.0
@@ -393,6 +380,10 @@ class SharedMeter:
 def _is_past(money: LeasedMoney, wall: float) -> bool:
     until = money.window.until
     return until is not None and not money.window.since <= wall < until
+
+
+def _and(lacking: list[Account] | None, account: Account) -> list[Account]:
+    return [account] if lacking is None else [*lacking, account]
 
 
 def _less(one: Level | None, other: Level | None) -> Level | None:

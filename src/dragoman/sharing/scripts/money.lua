@@ -2,12 +2,13 @@
 -- Fields: 'spent'; 'primed', while the ledger's sum is in it; 'h' and 'o' before a node's name: what it holds, and its own sum of
 -- what it spent, as far as that is in 'spent'.
 -- KEYS: the budget's hash, the living nodes. ARGV: node, how many nodes, limit, the node's own sum, how much of it the node knows
--- to be counted, what it keeps, what it needs more, what was spent as far as it knows or -1, whether it has that from the ledger.
+-- to be counted, what it keeps, what it needs more and would like, what was spent as far as it knows or -1, whether it has that from
+-- the ledger.
 -- Answers: what it gets more, spent, held by others, left, how much it may keep unused, whether it got less than it needed, primed.
 local key, living = KEYS[1], KEYS[2]
 local node, nodes, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local own, told, keep, need = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local prime, asked = tonumber(ARGV[8]), ARGV[9] == '1'
+local wish, prime, asked = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10] == '1'
 local function whole(number) return string.format('%.0f', number) end
 
 local spent, primed = 0, false
@@ -43,8 +44,7 @@ end
 spent = spent + math.max(0, own - told)
 local left = math.max(0, limit - spent - others - keep)
 local spare = math.floor(left / (8 * nodes))
-local given = math.min(left, need)
-if need > 0 and left > need then given = math.min(left, need + math.min(need, spare)) end
+local given = math.min(left, math.max(need, math.min(spare, wish)))
 
 redis.call('HSET', key, 'spent', whole(spent), 'o' .. node, whole(own), 'h' .. node, whole(keep + given))
 if primed then redis.call('HSET', key, 'primed', 1) end
