@@ -114,6 +114,24 @@ def test_a_store_that_has_forgotten_everything_is_told_again() -> None:
     assert nonzero(empty.requests) == {int(10 + OFFSET): 1, int(11 + OFFSET): 1, int(12 + OFFSET): 1}
 
 
+def test_in_an_outage_of_a_moment_nobody_takes_what_all_have_used_up() -> None:
+    minute, store = LeasedMinute(rule(requests=10, tokens=1000), "m"), MinuteStore()
+    minute.want(Demand(100, 0))
+    carry(minute, store, 10.0, 2)  # 9 requests and 900 tokens are left, half of them for each of two
+    demand = Demand(100, 0)
+    passed = 0
+    while minute.forbids(demand, 10.5, 2) is None:
+        minute.owe(100, 10.5)
+        passed += 1
+    assert passed == 1 + 9 // 2
+    refused = minute.forbids(demand, 10.5, 2)
+    assert refused is not None
+    assert (refused.kind, refused.limit, refused.remaining) == ("requests", 10, 0)
+    assert minute.forbids(demand, 12.1, 2) is None  # by then the machine's share is what is to go by
+    carry(minute, store, 12.2, 2)
+    assert sum(store.requests.values()) == passed
+
+
 STEP = st.tuples(
     st.integers(0, 2),  # whose turn it is
     st.sampled_from([0.0, 0.0, 0.01, 0.2, 0.5, 0.999, 1.0, 7.3, 30.0]),  # seconds later

@@ -14,6 +14,7 @@ from dragoman.limits.values import Demand, Level, Refused, Rule
 
 VALID = 1.0  # seconds
 SPAN = 61  # seconds before the present one that count: a minute, and as long as a lease is valid
+FRESH = 2.0  # seconds for which what was heard of the limit still says more than a share of it
 _KEPT = 3 * SPAN
 
 # By second of the shared store's clock: requests and tokens.
@@ -50,6 +51,8 @@ class LeasedMinute:
         self._left_tokens = 0
         self._heard = -1e9
         self._short: list[int] | None = None  # the seconds that count, if the last answer gave less than was needed
+        # Of what was left then, so much is ours while nothing more is heard; None before that is asked for.
+        self._part: list[int] | None = None
         self._clock = clock  # the shared store's clock less ours
         self._credit: Seconds = {}
         self._debit: Seconds = {}
@@ -111,8 +114,29 @@ class LeasedMinute:
             self._used_tokens += tokens
         return self.second
 
+    def forbids(self, demand: Demand, now: float, nodes: int) -> Refused | None:
+        """Whether a request must not be let in without a lease either. An outage of a moment must not have every machine take its
+        share of what all have used up together just now."""
+        if now - self._heard > FRESH:
+            return None
+        if self._part is None:
+            valid = now < self.until
+            self._part = [
+                (self.requests if valid else 0) + self._left_requests // nodes,
+                (self.tokens if valid else 0) + self._left_tokens // nodes,
+            ]
+        requests, tokens = self._part
+        if self.requests_limit >= 0 and requests < 1:
+            return refusal.over(self.rule, "requests", self.requests_limit, 0, 1, FRESH)
+        if self.tokens_limit >= 0 and tokens < demand.tokens:
+            return refusal.over(self.rule, "tokens", self.tokens_limit, tokens, demand.tokens, FRESH)
+        return None
+
     def owe(self, tokens: int, now: float) -> int:
         """A request that was let in without a lease."""
+        if self._part is not None:
+            self._part[0] -= 1
+            self._part[1] -= tokens
         second = int(now + self._clock)
         self._raise(second, 1, tokens)
         return second
@@ -191,6 +215,7 @@ class LeasedMinute:
         # It was not asked before it was sent: our clock may lead by the way there, never lag.
         self._clock = second + micros / 1e6 - sent
         self._heard = now
+        self._part = None
         self._short = ring or None
         for seconds in self._sent:
             for at, (less_requests, less_tokens) in seconds.items():

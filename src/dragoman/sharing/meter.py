@@ -279,6 +279,11 @@ class SharedMeter:
     def _alone(self, rules: tuple[Rule, ...], demand: Demand, now: float, wall: float) -> Grant | Refused:
         known = [self._leased(rule, now, wall) for rule in rules]
         self._courier.figures.alone += 1
+        for leased in known:
+            if leased.minute is not None:
+                refused = leased.minute.forbids(demand, now, self._courier.nodes)
+                if refused is not None:
+                    return refused
         answer = self._local.reserve(tuple(self._share(leased) for leased in known), demand, now, wall)
         if isinstance(answer, Refused):
             return told(answer, self._rules[answer.rule.id].rule, self._courier.machines.count)
