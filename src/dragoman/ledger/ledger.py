@@ -86,7 +86,10 @@ class Ledger:
         self._closing.set()
         self._wake.set()
         self._thread.join(_CLOSE_SECONDS)
-        self._journal.close()
+        if (
+            not self._thread.is_alive()
+        ):  # else it is about to mark in one of the journal's files what the database has taken
+            self._journal.close()
 
     # The ledger's own thread.
 

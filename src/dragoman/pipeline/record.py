@@ -8,6 +8,8 @@ from __future__ import annotations
 from hashlib import sha256
 from time import perf_counter
 
+from msgspec.structs import replace
+
 from dragoman.catalog.price import Price, price_detail
 from dragoman.ir import Overloaded, Usage
 from dragoman.ledger import Entry
@@ -22,8 +24,10 @@ from dragoman.wire import json
 _MAX_NAME = 256
 _MAX_LOSSES = 50
 _MOST_PRICES = 4096
-# More than any vendor counts, and no more than the databases' whole numbers hold.
-_MOST = 2**53
+# More than any answer has and costs. What a vendor that has lost count tells beyond that, would not fit into the databases' whole
+# numbers: not the cost of one, or not the sums of many.
+_MOST_TOKENS = 2**31
+_MOST_NANOS = 10**15
 
 
 def check_ledger(call: Call, gateway: Gateway) -> None:
@@ -46,13 +50,19 @@ def record(call: Call, gateway: Gateway) -> None:
         return
     call.recorded = True
     usage = _used(call)
+    if usage is not None and (
+        usage.input + usage.output + usage.cached_input + usage.cache_write + usage.reasoning > _MOST_TOKENS
+    ):
+        usage = _bounded(usage)
     cost, price = _cost(call, gateway, usage)
-    if gateway.ledger is not None:
-        gateway.ledger.enter(_entry(call, key, usage, cost, price))
-    # Behind the entry, so that what is killed in between is not forgotten when the ledger is asked again.
-    if call.grant is not None:
-        used = usage.total if usage is not None else 0
-        settle_grant(gateway, call.grant, used, cost or 0, asked=call.attempts > 0)
+    try:
+        if gateway.ledger is not None:
+            gateway.ledger.enter(_entry(call, key, usage, cost, price))
+    finally:
+        # Behind the entry, so that what is killed in between is not forgotten when the ledger is asked again.
+        if call.grant is not None:
+            used = usage.total if usage is not None else 0
+            settle_grant(gateway, call.grant, used, cost or 0, asked=call.attempts > 0)
 
 
 def _entry(call: Call, key: Key, usage: Usage | None, cost: int | None, price: str | None) -> Entry:
@@ -75,11 +85,11 @@ def _entry(call: Call, key: Key, usage: Usage | None, cost: int | None, price: s
             1 if call.stream else 0,
             call.attempts,
             _losses(call) if call.losses else None,
-            _count(usage.input) if usage is not None else None,
-            _count(usage.cached_input) if usage is not None else None,
-            _count(usage.cache_write) if usage is not None else None,
-            _count(usage.output) if usage is not None else None,
-            _count(usage.reasoning) if usage is not None else None,
+            usage.input if usage is not None else None,
+            usage.cached_input if usage is not None else None,
+            usage.cache_write if usage is not None else None,
+            usage.output if usage is not None else None,
+            usage.reasoning if usage is not None else None,
             cost,
             price,
             _units(usage) if usage is not None else None,
@@ -116,7 +126,8 @@ def _cost(call: Call, gateway: Gateway, usage: Usage | None) -> tuple[int | None
     name = gateway.price_names.get(price)
     if name is None:
         name = _name(price, gateway)
-    return price.cost(usage).amount, name
+    cost = price.cost(usage).amount
+    return cost if 0 <= cost < _MOST_NANOS else _MOST_NANOS if cost > 0 else 0, name
 
 
 def _name(price: Price, gateway: Gateway) -> str:
@@ -132,7 +143,19 @@ def _name(price: Price, gateway: Gateway) -> str:
 
 
 def _count(tokens: int) -> int:
-    return tokens if tokens < _MOST else _MOST
+    return tokens if tokens < _MOST_TOKENS else _MOST_TOKENS
+
+
+def _bounded(usage: Usage) -> Usage:
+    return replace(
+        usage,
+        input=_count(usage.input),
+        output=_count(usage.output),
+        cached_input=_count(usage.cached_input),
+        cache_write=_count(usage.cache_write),
+        reasoning=_count(usage.reasoning),
+        cache_write_hour=_count(usage.cache_write_hour),
+    )
 
 
 def _losses(call: Call) -> str | None:
