@@ -55,14 +55,14 @@ def put_new(connection: Connection, rows: Sequence[Row]) -> int:
     """Rows of which none is in the database, as nearly all are: how many. Raises Repeated."""
     if not rows:
         return 0
-    cursor = connection.connection.cursor()
+    dialect, cursor = connection.dialect.name, connection.connection.cursor()
     try:
-        if _insert(cursor, connection.dialect.name, rows) != len(rows):
+        if _put(cursor, dialect, entries, "DO NOTHING", rows) != len(rows):
             raise Repeated
         seen, sums = _add_up(rows)
         # In one order everywhere, so that no two transactions wait for each other.
-        _put(cursor, connection.dialect.name, spans, "DO NOTHING", sorted(seen))
-        _put(cursor, connection.dialect.name, usage, _adding(), [(*place, *sums[place]) for place in sorted(sums)])
+        _put(cursor, dialect, spans, "DO NOTHING", sorted(seen))
+        _put(cursor, dialect, usage, _adding(), [(*place, *sums[place]) for place in sorted(sums)])
     finally:
         cursor.close()
     return len(rows)
@@ -76,19 +76,15 @@ def put_entries(connection: Connection, rows: Sequence[Row]) -> int:
     return put_new(connection, list({row[_ID]: row for row in reversed(rows) if row[_ID] not in known}.values()))
 
 
-def _insert(cursor: Any, dialect: str, rows: Sequence[Row]) -> int:
-    """How many were not there."""
-    if dialect == "sqlite":
-        return _put(cursor, dialect, entries, "DO NOTHING", rows)
-    # The server takes them apart: a driver's work on 25 values of a row is four times that of the rest of us.
-    cursor.execute(_UNPACKING, (msgspec.json.encode(rows).decode(),))
-    return int(cursor.rowcount)
-
-
 def _put(cursor: Any, dialect: str, table: Table, on_conflict: str, rows: Sequence[Row]) -> int:
+    """How many were put in or changed."""
+    if dialect == "postgresql":
+        # The server takes them apart: to tell it of each value by itself is many times the work, and all of it ours.
+        cursor.execute(_unpacking(table, on_conflict), (msgspec.json.encode(rows).decode(),))
+        return int(cursor.rowcount)
     done = at = 0
     for size in _SIZES:
-        statement = _inserting(dialect, table, on_conflict, size)
+        statement = _inserting(table, on_conflict, size)
         while len(rows) - at >= size:
             cursor.execute(statement, list(chain.from_iterable(rows[at : at + size])))
             done += cursor.rowcount
@@ -97,21 +93,16 @@ def _put(cursor: Any, dialect: str, table: Table, on_conflict: str, rows: Sequen
 
 
 @cache
-def _inserting(dialect: str, table: Table, on_conflict: str, size: int) -> str:
-    names = _names(table.columns)
-    marks = ", ".join(["?" if dialect == "sqlite" else "%s"] * len(table.columns))
-    values = ", ".join([f"({marks})"] * size)
-    key = _names(table.primary_key.columns)
-    return f"INSERT INTO {table.name} ({names}) VALUES {values} ON CONFLICT ({key}) {on_conflict}"  # noqa: S608 - our own names
+def _inserting(table: Table, on_conflict: str, size: int) -> str:
+    values = ", ".join([f"({', '.join('?' * len(table.columns))})"] * size)
+    return f"{_into(table)} VALUES {values} {_on(table, on_conflict)}"
 
 
 @cache
-def _adding() -> str:
-    return "DO UPDATE SET " + ", ".join(f"{name} = usage.{name} + excluded.{name}" for name in _SUMS)
-
-
-def _names(columns: Iterable[Any]) -> str:
-    return ", ".join(column.name for column in columns)
+def _unpacking(table: Table, on_conflict: str) -> str:
+    values = ", ".join(_unpacked(number, column) for number, column in enumerate(table.columns))
+    taken_apart = "FROM jsonb_array_elements(%s::jsonb) AS r"
+    return f"{_into(table)} SELECT {values} {taken_apart} {_on(table, on_conflict)}"
 
 
 def _unpacked(number: int, column: Any) -> str:
@@ -121,11 +112,21 @@ def _unpacked(number: int, column: Any) -> str:
     return f"r->>{number}"
 
 
-_UNPACKING = (
-    f"INSERT INTO entries ({_names(entries.columns)}) "  # noqa: S608 - our own names
-    f"SELECT {', '.join(_unpacked(number, column) for number, column in enumerate(entries.columns))} "
-    "FROM jsonb_array_elements(%s::jsonb) AS r ON CONFLICT DO NOTHING"
-)
+def _into(table: Table) -> str:
+    return f"INSERT INTO {table.name} ({_names(table.columns)})"
+
+
+def _on(table: Table, on_conflict: str) -> str:
+    return f"ON CONFLICT ({_names(table.primary_key.columns)}) {on_conflict}"
+
+
+@cache
+def _adding() -> str:
+    return "DO UPDATE SET " + ", ".join(f"{name} = usage.{name} + excluded.{name}" for name in _SUMS)
+
+
+def _names(columns: Iterable[Any]) -> str:
+    return ", ".join(column.name for column in columns)
 
 
 def _known(connection: Connection, ids: list[str]) -> set[str]:
