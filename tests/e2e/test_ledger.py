@@ -13,8 +13,9 @@ from dragoman.catalog.price import price_from
 from dragoman.ir import Usage
 from dragoman.ledger import FIELDS
 from e2e.bookkeeper import LEAVE, SPEECH, Counts
+from e2e.canned_responses import responses_events
 from e2e.fixtures import NARROW_KEY, Relayed
-from e2e.gateway import Gateway
+from e2e.gateway import Gateway, wait_until
 from e2e.ledger import entries_of, entry_of, price_of
 from e2e.sockets import Caller
 from e2e.vendor import gemini_events, hang, openai_events, reply, stream
@@ -242,6 +243,60 @@ def test_an_answer_without_counts_is_estimated_and_says_so(relay: Gateway, vendo
         entry = entries_of(relay.data)[name]
         assert entry["estimated"] == 1
         assert 60 <= entry["output_tokens"] <= 150
+
+
+@pytest.mark.parametrize("count", [1, 3, 40, 400])
+@pytest.mark.parametrize("protocol", ["openai-responses", "openai-chat"])
+def test_a_beginning_that_is_long_and_says_nothing(relay: Gateway, vendors: Relayed, protocol: str, count: int) -> None:
+    """OpenAI tells the whole request again before the first word of the answer."""
+    begun, *middle = SPEECH["openai-responses"][1]("", None)[:-1]
+    begun = begun.replace(b'"tools":[]', b'"tools":[],"instructions":"' + b"Be kind. " * 500 + b'"')
+    said = {
+        "type": "response.output_text.delta",
+        "item_id": "msg_1",
+        "output_index": 0,
+        "content_index": 0,
+        "logprobs": [],
+    }
+    words = [responses_events({**said, "delta": SAID[:45]})[0]] * count
+    last = responses_events({**said, "delta": LEAVE})[0]
+    vendors.responses.will(stream(begun, *middle, *words, last, hold=True))
+    caller = Caller(relay)
+    path, body = ASKED[protocol]
+    caller.post(path, json.dumps({**body, "model": "via-responses", "stream": True}).encode())
+    got = caller.until(LEAVE.encode())
+    caller.leave()
+    found = re.search(rb"x-request-id: (\S+)", got)
+    assert found is not None
+    entry = entry_of(relay.data, found[1].decode())
+    true = (45 * count + len(LEAVE)) / 4
+    assert true / 2 <= entry["output_tokens"] <= true * 2
+
+
+@pytest.mark.parametrize("absurd", [2**31, 2**53, 2**63, 10**30])
+@pytest.mark.parametrize("protocol", ["openai-chat", "anthropic"])
+def test_a_vendor_that_has_lost_count(relay: Gateway, vendors: Relayed, protocol: str, absurd: int) -> None:
+    """Databases have whole numbers of 64 bits, for the sums of days too: one such entry must not keep out all that follow."""
+    usage = {
+        "prompt_tokens": absurd,
+        "completion_tokens": absurd,
+        "total_tokens": absurd,
+        "prompt_tokens_details": {"cached_tokens": absurd, "audio_tokens": absurd},
+        "completion_tokens_details": {"reasoning_tokens": absurd},
+    }
+    message = {"role": "assistant", "content": "x"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    told = {"id": "c", "object": "chat.completion", "model": "gpt-4o", "choices": [choice], "usage": usage}
+    vendors.openai.will(*[reply(told)] * 20)
+    names = [ask(relay, protocol, "via-openai", streams=False)[1] for _ in range(20)]
+    names.append(ask(relay, protocol, "via-openai", streams=False)[1])
+    entries = entries_of(relay.data)
+    for name in names[:-1]:
+        entry = entries[name]
+        assert (entry["status"], entry["input_tokens"], entry["output_tokens"]) == (200, 2**31, 2**31)
+        assert entry["cost_nanos"] > 10**12
+    assert entries[names[-1]]["input_tokens"] < 100
+    wait_until(lambda: relay.get("/readyz")[2] == b"ready\n", "the database takes them")
 
 
 @pytest.mark.parametrize("at_once", [True, False])

@@ -38,6 +38,7 @@ class Call:
         "model",
         "passed",
         "peek",
+        "pieces",
         "protocol",
         "recorded",
         "relayed",
@@ -47,6 +48,7 @@ class Call:
         "rules",
         "said",
         "sample",
+        "samples",
         "signatures",
         "snapshot",
         "standing",
@@ -91,9 +93,11 @@ class Call:
         self.upstream = 0.0
         self.client_closed = False
         # For guessing what was used where no vendor tells: how many bytes were streamed to the caller, the longest piece of them
-        # or the vendor's whole answer, and the characters of that.
+        # or the vendor's whole answer, and the characters of that; how many pieces, and some of them with what went before.
         self.relayed = 0
         self.sample = b""
+        self.pieces = 0
+        self.samples: tuple[tuple[int, bytes], ...] = ()
         self.said = 0
         self.recorded = False
         # What limits the request, what it was granted, and what is left.

@@ -7,7 +7,6 @@ OpenAI's help centre, "What are tokens", both 2026). What is counted so is marke
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -44,14 +43,24 @@ def most_input_tokens(body: bytes) -> int:
 
 
 def output_tokens(call: Call) -> int:
-    """About how many tokens the caller was given; of a stream from its bytes, and how much of its longest piece was text."""
+    """About how many tokens the caller was given; of a stream from its bytes, and how much of the pieces that were kept was text:
+    each stands for those that came behind it. What a stream begins with may be long and say nothing."""
     if not call.relayed:
         return -(-call.said // _CHARACTERS_A_TOKEN)
     assert call.protocol is not None
-    text = 0
-    with suppress(DragomanError):
-        text = sum(_length(event) for event in call.protocol.stream_reader().feed(call.sample))
-    return max(1, round(call.relayed * text / len(call.sample) / _CHARACTERS_A_TOKEN))
+    reader = call.protocol.stream_reader()
+    text = share = 0.0
+    ends = [*(start for start, _ in call.samples[1:]), call.relayed]
+    for (start, piece), end in zip(call.samples, ends, strict=True):
+        try:
+            found = sum(map(_length, reader.feed(piece)))
+        except DragomanError:  # pieces that were not neighbours need not fit together
+            reader, found = call.protocol.stream_reader(), 0
+        if found:
+            share = found / len(piece)
+        if found or end - start > len(piece):
+            text += (end - start) * share
+    return max(1, round(text / _CHARACTERS_A_TOKEN))
 
 
 def characters(answer: Response) -> int:

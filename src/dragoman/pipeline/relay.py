@@ -248,7 +248,11 @@ async def _pass_on(call: Call, caller: Caller, kind: bytes, out: bytes) -> None:
 
 
 def _weigh(call: Call, out: bytes) -> None:
-    """For an estimate, should there be no counts. Nothing is estimated any more once the request is recorded."""
+    """For an estimate, should there be no counts: the first pieces are kept, and one for each doubling of their number. Once the
+    request is recorded, nothing is estimated any more."""
+    call.pieces = pieces = call.pieces + 1
+    if pieces <= 8 or not pieces & (pieces - 1):
+        call.samples = (*call.samples, (call.relayed, out))
     call.relayed += len(out)
     if len(out) > len(call.sample):
         call.sample = out
