@@ -9,17 +9,28 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from importlib.resources import files
-from typing import cast
+from typing import Any, cast
 
 from dragoman.sharing.address import Address
 from dragoman.sharing.resp import Failure, Garbage, Replies, Reply, command
 
 SCRIPTS = ("node", "minute", "running", "money")
-_GRACE = 0.01  # seconds: for an answer that has arrived while this process itself was busy
+_ROUNDS = 3
 
 
 class Unreachable(Exception):
     """Says why, in words for a log line."""
+
+
+async def arrived(answer: asyncio.Future[Any], patience: float) -> bool:
+    """Waits, but no longer than `patience`; whether it is done. A process that was busy itself for so long has not looked yet
+    whether the answer lies there: it does before it says no."""
+    done, _ = await asyncio.wait((answer,), timeout=patience)
+    for _ in range(_ROUNDS):
+        if done or answer.done():
+            return True
+        await asyncio.sleep(0)
+    return answer.done()
 
 
 class Link(asyncio.Protocol):
@@ -82,10 +93,8 @@ class Link(asyncio.Protocol):
         self._answer, self._awaited, self._found = answer, len(commands), []
         self._transport.write(b"".join(commands))
         try:
-            for wait in (patience, _GRACE):
-                await asyncio.wait((answer,), timeout=wait)
-                if answer.done():
-                    return await answer
+            if await arrived(answer, patience):
+                return await answer
         except BaseException:
             self.abort()
             raise

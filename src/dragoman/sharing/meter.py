@@ -22,6 +22,7 @@ from dragoman.limits.leased_running import LeasedRunning
 from dragoman.limits.share import share_of, told
 from dragoman.sharing.address import Address
 from dragoman.sharing.courier import PATIENCE, PREFIX, Account, Change, Courier, Figures
+from dragoman.sharing.link import arrived
 
 LONGEST = 0.1  # seconds that a request waits for Valkey in all
 _TRUST = 0.1  # seconds for which "nothing is left" is believed without asking again
@@ -244,8 +245,7 @@ class SharedMeter:
             for account in lacking:
                 account.want(demand)
                 courier.now(account)
-            answered, _ = await asyncio.wait((courier.next_batch(),), timeout=left)
-            if not answered or not courier.up:
+            if not await arrived(courier.next_batch(), left) or not courier.up:
                 break
             now = monotonic()
             answer = self._together(rules, demand, now, time(), trust=LONGEST)
