@@ -32,6 +32,8 @@ _WRITE_SECONDS = 1.0
 _READ_SECONDS = 1.0
 # Without what was spent, a request with a budget is refused; and with the first of them, SQLAlchemy may be imported yet.
 _SPENT_SECONDS = 5.0
+# The first to write waits for SQLAlchemy's import, while other processes may be starting: the database is not to blame.
+_OPEN_SECONDS = 10.0
 # And while it is known that the disk does not do its part.
 _UNWELL_SECONDS = 0.05
 _CLOSE_SECONDS = 5.0
@@ -57,7 +59,7 @@ class Store:
 
     async def warm(self) -> None:
         """Opens the database now, in its thread, so that nobody waits for it later."""
-        await self._write(lambda _: None)
+        await self._write(lambda _: None, _OPEN_SECONDS)
         with suppress(StoreUnavailable):
             await self._read(lambda _: None, _SPENT_SECONDS)
 
@@ -115,11 +117,11 @@ class Store:
         if self._reading is not None:
             self._reading.dispose()
 
-    async def _write(self, job: Callable[[Connection], Any]) -> bool:
+    async def _write(self, job: Callable[[Connection], Any], longest: float | None = None) -> bool:
         began = time.monotonic()
         done = self._writer.submit(job)
-        done.add_done_callback(lambda done: self._ended("write", done, began, _WRITE_SECONDS))
-        await asyncio.wait((done,), timeout=_UNWELL_SECONDS if "write" in self._unwell else _WRITE_SECONDS)
+        done.add_done_callback(lambda done: self._ended("write", done, began, longest or _WRITE_SECONDS))
+        await asyncio.wait((done,), timeout=_UNWELL_SECONDS if "write" in self._unwell else longest or _WRITE_SECONDS)
         error = done.exception() if done.done() else TimeoutError()
         if error is not None:
             self._failed("write", error)
@@ -130,17 +132,18 @@ class Store:
         if not done.cancelled() and done.exception() is None and time.monotonic() - began < patience:
             self._works(what)
 
-    async def _read(self, job: Callable[[Connection], T], patience: float = _READ_SECONDS) -> T:
+    async def _read(self, job: Callable[[Connection], T], longest: float | None = None) -> T:
+        """Nobody waits for more than `longest` seconds, if it is given."""
         began = time.monotonic()
         try:
             reading = self._readers.submit(self._read_here, job)
         except RuntimeError as error:  # closed
             raise self._failed("read", error) from None
         done = asyncio.wrap_future(reading)
-        done.add_done_callback(lambda done: self._ended("read", done, began, patience))
-        unwell = _UNWELL_SECONDS if patience == _READ_SECONDS else _READ_SECONDS
+        done.add_done_callback(lambda done: self._ended("read", done, began, longest or _READ_SECONDS))
+        unwell = _UNWELL_SECONDS if longest is None else _READ_SECONDS
         try:
-            await asyncio.wait((done,), timeout=unwell if "read" in self._unwell else patience)
+            await asyncio.wait((done,), timeout=unwell if "read" in self._unwell else longest or _READ_SECONDS)
         finally:
             reading.cancel()  # what no thread has begun by now, nobody waits for
         if not done.done():
