@@ -20,12 +20,12 @@ class MoneyStore:
         self.own: dict[str, int] = {}
 
     def call(self, words: list[int | str]) -> list[int]:
-        node, (nodes, limit, own, told, keep, need, prime, _) = str(words[0]), [int(word) for word in words[1:]]
+        node, (nodes, limit, own, told, keep, need, wish, prime, _) = str(words[0]), [int(word) for word in words[1:]]
         self.spent = max(self.spent, prime) + max(0, own - max(told, self.own.get(node, 0)))
         others = sum(held for other, held in self.held.items() if other != node)
         left = max(0, limit - self.spent - others - keep)
         spare = left // (8 * nodes)
-        given = min(left, need + min(need, spare)) if need and left > need else min(left, need)
+        given = min(left, max(need, min(spare, wish)))
         self.own[node], self.held[node] = own, keep + given
         return [given, self.spent, others, left - given, spare, int(given < need), 1]
 
@@ -169,7 +169,7 @@ def test_no_more_are_under_way_than_may_be(limit: int, steps: list[tuple[int, st
         if what == "use":
             found = running.lacks(0, -1)
             if found is True:
-                running.want()
+                running.want(Demand(0, 0))
                 carry(running)
                 found = running.lacks(0, 1)
             if found is False:
@@ -183,7 +183,7 @@ def test_no_more_are_under_way_than_may_be(limit: int, steps: list[tuple[int, st
             if running.idle(0):
                 carry(running)
         elif what in ("lose answer", "lose call"):
-            running.want()
+            running.want(Demand(0, 0))
             words = running.call(0, 3)
             if what == "lose answer":
                 store.call(words)
@@ -200,7 +200,7 @@ def test_no_more_are_under_way_than_may_be(limit: int, steps: list[tuple[int, st
 def test_when_all_is_quiet_nothing_is_held() -> None:
     store = RunningStore()
     running = LeasedRunning(rule(concurrent=1000), ("k", "l"), "a")
-    running.want()
+    running.want(Demand(0, 0))
     running.answered(store.call(running.call(0, 1)), 0, 0)
     running.take()
     assert store.held["a"] > 1

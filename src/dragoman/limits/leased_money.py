@@ -31,6 +31,7 @@ class LeasedMoney:
         self._left = 0  # of the budget, after what is spent and held
         self._spare = 0
         self._need = 0
+        self._drawn = 0  # since more was needed last, or since all was quiet
         self._keep = 0
         self._known = False
         self._short = False
@@ -84,6 +85,7 @@ class LeasedMoney:
 
     def take(self, part: int) -> None:
         self.reserved += part
+        self._drawn += part
         self._used = True
 
     def settle(self, part: int, used: int) -> bool:
@@ -105,6 +107,8 @@ class LeasedMoney:
 
     def idle(self, now: float) -> bool:
         used, self._used = self._used, False
+        if not used:
+            self._drawn = 0
         return (self._free > 0 and not used) or self._own > self._own_told or self._prime is not None
 
     def done(self) -> bool:
@@ -122,8 +126,11 @@ class LeasedMoney:
         self._prime_sent = self._prime
         prime = -1 if self._prime is None else self._prime
         limit = min(self.budget.nanos, 2**62)
+        wish = need + self._drawn if need else 0
+        if need:
+            self._drawn = 0
         need = max(0, need - kept)
-        return [self._node, nodes, limit, self._own, self._own_told, self._keep, need, prime, int(self.primed)]
+        return [self._node, nodes, limit, self._own, self._own_told, self._keep, need, wish, prime, int(self.primed)]
 
     def answered(self, answer: list[int], sent: float, now: float) -> None:
         given, spent, self._others, self._left, self._spare, short, primed = answer

@@ -7,7 +7,7 @@ is free is kept only where there are many. Pure, as `leased_minute`.
 from __future__ import annotations
 
 from dragoman.limits import refusal
-from dragoman.limits.values import Refused, Rule
+from dragoman.limits.values import Demand, Refused, Rule
 
 _TELL_AGAIN = 60.0  # seconds: what is held there and never told again ends, for who held it may be gone
 
@@ -42,7 +42,7 @@ class LeasedRunning:
             return refusal.over_concurrent(self.rule, self.limit, self._others + self.running)
         return True
 
-    def want(self) -> None:
+    def want(self, demand: Demand) -> None:
         self._need += 1
 
     def take(self) -> None:
