@@ -1,6 +1,8 @@
 """Entries in the database: each once, and the sums of their days always those of the entries."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, func, select
 from tests.ledger.samples import DAY, entry
 
-from dragoman.store import Location, ledger_statements
+from dragoman.store import EntryTable, Location, ledger_statements
 from dragoman.store.engine import engine_of
 from dragoman.store.ledger_queries import Filter, get_entry, list_entries, sum_usage
 from dragoman.store.ledger_schema import entries, spans, usage
@@ -117,6 +119,30 @@ def test_sums_of_days_and_what_a_key_has_spent(engine: Engine) -> None:
         assert spent(connection, "key_1", 20_000) == 107
         assert spent(connection, "key_1", 20_001) == 7
         assert spent(connection, "nobody", 0) == 0
+
+
+def test_the_same_entries_put_in_by_two_at_once_are_counted_once(location: Location) -> None:
+    """As a worker and whoever catches up with its journal do."""
+    tables = [EntryTable(location) for _ in range(2)]
+    start = threading.Barrier(2)
+
+    def put(table: EntryTable, half: int) -> int:
+        start.wait(10)
+        # Each has some that the other has not, and both in the same order.
+        return sum(
+            table.put(rows(*(entry(n, key_id=f"key_{n % 3}") for n in range(at + half, at + 60))))
+            for at in range(0, 600, 50)
+        )
+
+    with ThreadPoolExecutor(2) as pool:
+        new = sum(pool.map(put, tables, (0, 5)))
+    for table in tables:
+        table.close()
+    engine = engine_of(location, writing=False)
+    with engine.begin() as connection:
+        assert connection.execute(select(func.count()).select_from(entries)).scalar() == new == 610
+        assert connection.execute(select(func.sum(usage.c.requests))).scalar() == 610
+    engine.dispose()
 
 
 def test_old_entries_are_deleted_little_by_little_and_their_sums_stay(

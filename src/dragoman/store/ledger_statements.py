@@ -72,8 +72,12 @@ def put_entries(connection: Connection, rows: Sequence[Row]) -> int:
     """How many of `rows` are new; the others are left as they are and counted nowhere anew. Raises Repeated where another puts
     the same ones in at this moment."""
     known = _known(connection, [row[_ID] for row in rows])
-    # One id twice among the rows themselves is one entry, too.
-    return put_new(connection, list({row[_ID]: row for row in reversed(rows) if row[_ID] not in known}.values()))
+    new: dict[str, Row] = {}
+    for row in rows:
+        if row[_ID] not in known:
+            new.setdefault(row[_ID], row)  # one id twice among the rows themselves is one entry, too
+    # In the order that they came in, which is the journal's: in another, two that put the same ones would wait for each other.
+    return put_new(connection, list(new.values()))
 
 
 def _put(cursor: Any, dialect: str, table: Table, on_conflict: str, rows: Sequence[Row]) -> int:
