@@ -203,20 +203,6 @@ def test_providers_that_cannot_answer(providers: str, warning: str | None) -> No
     assert found == ([f"dragoman.yaml:{warning}"] if warning else [])
 
 
-def test_what_is_taken_and_not_kept_is_told() -> None:
-    text = """\
-shared: valkey://h:6379/0
-providers: {local: {protocols: [local], models: [smollm2-135m]}}
-keys:
-  - {name: a, key: aaaaaaaaaaaaaaaa, limits: {requests_per_minute: 1, tokens_per_minute: 2}, budget: {usd: "1"}}
-"""
-    kept = "is accepted and not kept by this version."
-    assert [str(warning).partition(" ")[2] for warning in load(written(text), {}).warnings] == [
-        f"shared: {kept} Each machine stands for itself.",
-    ]
-    assert load(written("database: sqlite\nshared: null\n"), {}).warnings == []
-
-
 def test_a_key_that_could_be_guessed() -> None:
     found = [str(warning) for warning in load(written("keys: [{name: a, key: sk-short}]"), {}).warnings]
     assert found == [

@@ -13,7 +13,6 @@ from typing import Any
 from dragoman.config.presets import LOCAL_MODEL, PRESETS
 from dragoman.config.problem import Problem
 from dragoman.config.reading import Reading, SettingPath
-from dragoman.config.unkept import unkept
 from dragoman.config.wording import closest, listing
 
 # Fewer characters than this can be guessed by who may try for long.
@@ -44,7 +43,6 @@ def doubtful(reading: Reading) -> list[Problem]:
         *_double_targets(reading, models),
         *_idle_patterns(reading, providers, models, keys),
         *_short_keys(reading, keys),
-        *unkept(reading),
     ]
 
 

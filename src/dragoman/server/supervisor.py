@@ -30,9 +30,9 @@ from dragoman.pipeline.key import digest
 from dragoman.server.administration import Administration
 from dragoman.server.bind import check_exposure, listen
 from dragoman.server.control import NO_JOURNAL, Channel
-from dragoman.server.places import limits_of
 from dragoman.server.root_key import RootKey, given_key, keep, root_key
 from dragoman.server.watched import Watched, needs_restart
+from dragoman.sharing import TABLE
 from dragoman.store import EntryTable, HeldKey, Location, StoreRefused, location_of
 from dragoman.store.key_rows import Changes
 from dragoman.store.keyring import Keyring
@@ -162,7 +162,7 @@ class Supervisor:
             ) from None
         self._directory = Path(tempfile.mkdtemp(prefix="dragoman-"))
         try:
-            self._limits = SharedTable.create(limits_of(self._directory), workers=settings.server.workers)
+            self._limits = SharedTable.create(self._directory / TABLE, workers=settings.server.workers)
         except OSError as error:
             self._listener.close()
             raise StartFailed(

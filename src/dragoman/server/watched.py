@@ -47,6 +47,7 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
         "server.tls": (old.server.tls, new.server.tls),
         "data": (old.data, new.data),
         "database": (old.database, new.database),
+        "shared": (old.shared, new.shared),
         "log": (old.log, new.log),
         "ledger.journal_limit": (old.ledger.journal_limit, new.ledger.journal_limit),
         "local": (old.local, new.local),

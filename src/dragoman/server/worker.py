@@ -23,7 +23,6 @@ import uvloop
 
 from dragoman.config import Settings
 from dragoman.ledger import Journal, Ledger, journal_of
-from dragoman.limits import LocalMeter, SharedTable
 from dragoman.observe import logs, metrics
 from dragoman.pipeline.closing import CLOSING
 from dragoman.pipeline.gateway import Gateway
@@ -34,7 +33,7 @@ from dragoman.server.control import NO_JOURNAL, Channel
 from dragoman.server.engine import RemoteEngine
 from dragoman.server.handover import Handover
 from dragoman.server.http import CallerConnection
-from dragoman.server.places import limits_of
+from dragoman.sharing import Change, SharedMeter, meter_of
 from dragoman.store import EntryTable, HeldKey, Store, location_of
 
 _log = structlog.get_logger(__name__)
@@ -96,6 +95,7 @@ class Worker:
             _log.error("a worker cannot start without a journal, and is tried again", error=str(error))
             self._logs.close()
             raise SystemExit(NO_JOURNAL) from None
+        self._meter = meter_of(snapshot.settings, directory, number, self._tell)
         self._gateway = Gateway(
             snapshot,
             tally=self._tally,
@@ -104,7 +104,7 @@ class Worker:
             workers=snapshot.settings.server.workers,
             store=self._store,
             ledger=self._ledger,
-            meter=LocalMeter(SharedTable.open(limits_of(directory), worker=number)),
+            meter=self._meter,
         )
         self._handover = Handover(self._gateway)
         self._drain = asyncio.Event()
@@ -139,6 +139,8 @@ class Worker:
         # What was imported lives as long as the process; the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        if isinstance(self._meter, SharedMeter):
+            self._meter.start()
         self._channel.send("ready")
         background = [
             asyncio.create_task(self._open_store(), name="store"),
@@ -155,10 +157,23 @@ class Worker:
         await asyncio.gather(*background, return_exceptions=True)
         await self._handover.aclose()
         await self._gateway.aclose()
+        if isinstance(self._meter, SharedMeter):
+            await self._meter.close()
         await asyncio.get_running_loop().run_in_executor(None, self._ledger.close)
         self._channel.close()
         self._tally.flush(self._directory)
         self._logs.close()
+
+    def _tell(self, change: Change) -> None:
+        """Limits are counted together with other machines from now on, or by this machine's share alone."""
+        if change.up:
+            _log.warning("limits are kept together with other machines", machines=change.machines)
+        else:
+            _log.error(
+                "limits are not kept together with other machines; this one keeps its share of them",
+                why=change.why,
+                machines=change.machines,
+            )
 
     async def _open_store(self) -> None:
         """What it imports takes a third of a second, in its thread; nobody need wait for that, neither now nor later."""
