@@ -168,7 +168,7 @@ def _losses(call: Call) -> str | None:
 def _units(usage: Usage) -> str | None:
     """What of the usage has no column of its own."""
     told = {
-        "input": _beyond_text(usage.input_by_modality),
+        "input": _beyond_text((*usage.input_by_modality, *usage.tool_input_by_modality)),
         "output": _beyond_text(usage.output_by_modality),
         "cached": _beyond_text(usage.cached_by_modality),
         "cache_write_hour": usage.cache_write_hour,
@@ -178,7 +178,11 @@ def _units(usage: Usage) -> str | None:
 
 
 def _beyond_text(counts: tuple[tuple[str, int], ...]) -> dict[str, int]:
-    return {kind: _count(tokens) for kind, tokens in counts if kind != "text" and tokens}
+    found: dict[str, int] = {}
+    for kind, tokens in counts:
+        if kind != "text" and tokens:
+            found[kind] = _count(found.get(kind, 0) + tokens)
+    return found
 
 
 def _storable(text: str) -> str:
