@@ -217,6 +217,10 @@ def test_limits_and_budgets_hold_over_all_of_them(fleet: Fleet) -> None:
 def test_without_valkey_each_keeps_its_share(fleet: Fleet) -> None:
     assert fleet.ask("all")[0] == 200
     assert fleet.ask("sixty")[0] == 200
+    for gateway in fleet.gateways:
+        wait_until(
+            lambda gateway=gateway: b"\ndragoman_shared_machines 3.0\n" in gateway.get("/metrics")[2], "three machines"
+        )
     fleet.valkey.kill()
     found = fleet.at_once(300, "sixty")
     # A third of sixty for each machine, and never more than sixty in all, what was let in before included.

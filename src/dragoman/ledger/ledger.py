@@ -23,7 +23,7 @@ Put = Callable[[Rows, dict[str, str]], object]
 """Puts rows of entries into the database, and the prices that they name."""
 
 # How long an entry waits for others to share its transaction. Nobody waits for that: it is in the journal.
-_GATHER_SECONDS = 0.05
+_GATHER_SECONDS = 0.2
 _READ_BYTES = 256 * 1024
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _CLOSE_SECONDS = 5.0

@@ -27,7 +27,7 @@ class Grant(Struct, gc=False):
 
 class Wanting(Struct, gc=False):
     """Neither granted nor refused: what is counted together with other machines must be asked for first. `decide` is
-    awaited once, in place of this answer; it takes a tenth of a second at most and does not raise."""
+    awaited once, in place of this answer; it takes 0.3 s at most and does not raise."""
 
     decide: Callable[[], Awaitable[Grant | Refused]]
 

@@ -182,6 +182,11 @@ class Tally:
         self._state.limited[limit] = self._state.limited.get(limit, 0) + 1
         self._changed = True
 
+    def sharing(self, *, up: bool, machines: int) -> None:
+        """Whether limits are counted together with other machines, and how many those are, this one included."""
+        self._set((names.SHARED_UP.name,), float(up))
+        self._set((names.SHARED_MACHINES.name,), float(machines))
+
     def ledger(self, *, queue: int, failures: int, lost: int) -> None:
         """How many entries wait for the database; and since the start of this process, how often it took none, and for how many
         there was no place."""

@@ -194,6 +194,19 @@ LIMITED = Metric(
     "Requests refused because a limit or a budget was reached.",
     ("limit",),
 )
+SHARED_UP = Metric(
+    "dragoman_shared_up",
+    "gauge",
+    "Whether limits are counted together with other machines now: 0 where this one keeps its share of them. Without `shared:` it "
+    "is not there.",
+    across="min",
+)
+SHARED_MACHINES = Metric(
+    "dragoman_shared_machines",
+    "gauge",
+    "Machines that count limits together, as last heard.",
+    across="min",
+)
 LEDGER_QUEUE = Metric(
     "dragoman_ledger_queue_length",
     "gauge",

@@ -248,6 +248,8 @@ class Worker:
             self._tally.loop_lag(max(0.0, loop.time() - due))
             self._tally.lines_dropped(self._logs.dropped)
             self._tally.store_failures(self._store.failures)
+            if isinstance(self._meter, SharedMeter):
+                self._tally.sharing(up=self._meter.up, machines=self._meter.figures.machines)
             ledger = self._ledger
             self._tally.ledger(queue=ledger.waiting, failures=ledger.failures, lost=ledger.lost)
             written = await loop.run_in_executor(None, self._tally.flush, self._directory)

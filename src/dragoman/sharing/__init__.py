@@ -10,7 +10,7 @@ is the same for both, and one `await` more for what only Valkey can answer:
         meter.prime(rule, window, <the ledger's sum>, now)
     answer = meter.reserve(rules, demand, now, wall)
     if type(answer) is Wanting:                      # only ever from a SharedMeter
-        answer = await answer.decide()               # Grant or Refused, after a tenth of a second at most; never raises
+        answer = await answer.decide()               # Grant or Refused, after 0.3 s at most; never raises
     ...
     meter.settle(answer, tokens, nanos, now, wall)   # or meter.cancel(answer, now)
 

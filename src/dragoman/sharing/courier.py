@@ -21,7 +21,7 @@ from dragoman.sharing.address import Address
 from dragoman.sharing.link import Link, Unreachable
 from dragoman.sharing.resp import Failure, Reply
 
-PATIENCE = 0.08  # seconds for a batch to be answered
+PATIENCE = 0.2  # seconds for a batch to be answered
 CONNECT_PATIENCE = 0.5  # nobody waits for this
 HEARTBEAT = 1.0
 DEAD_AFTER = 5.0  # a node that was silent for so long holds nothing any more

@@ -24,7 +24,7 @@ from dragoman.sharing.address import Address
 from dragoman.sharing.courier import PATIENCE, PREFIX, Account, Change, Courier, Figures
 from dragoman.sharing.link import arrived
 
-LONGEST = 0.1  # seconds that a request waits for Valkey in all
+LONGEST = 0.3  # seconds that a request waits for Valkey in all
 _TRUST = 0.1  # seconds for which "nothing is left" is believed without asking again
 _NEVER = -1.0  # the same, of what may be given back at any moment: by requests under way
 _AGAIN = 0.025  # seconds until such a thing is asked for a second time: longer than others take to give back

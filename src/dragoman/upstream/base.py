@@ -42,8 +42,8 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where to connect: scheme `http` or `https`, host name or IP literal (no brackets), port. Of the scheme `unix`, which only the
-    lean transport knows, `host` is the path of a socket on this machine."""
+    """Where to connect: scheme `http` or `https`, host name or IP literal (no brackets), port. Of the scheme `unix`, which only
+    the lean transport knows, `host` is the path of a socket on this machine."""
 
     scheme: str
     host: str
