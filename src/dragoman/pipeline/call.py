@@ -58,6 +58,7 @@ class Call:
         "step",
         "stream",
         "strict",
+        "tier",
         "upstream",
         "usage",
         "when",
@@ -101,6 +102,7 @@ class Call:
         self.said = 0
         self.recorded = False
         # What limits the request, what it was granted, and what is left.
+        self.tier: str | None = None
         self.rules: tuple[Rule, ...] = ()
         self.grant: Grant | None = None
         self.standing: Standing | None = None

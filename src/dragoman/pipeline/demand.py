@@ -12,11 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from dragoman.catalog.price import Price
 from dragoman.limits import Demand
-from dragoman.pipeline.call import Call
 from dragoman.pipeline.estimate import LONG_BODY, MEDIA_TOKENS, input_tokens, most_input_tokens
-from dragoman.pipeline.step import Step
-from dragoman.pipeline.tier import tier_asked
 
 # What is assumed of a request that bounds its output by nothing: for tokens a minute what answers usually are, for money more
 # than nearly any answer is.
@@ -39,21 +37,19 @@ class _Bounds(Struct, gc=False):
 _decode = msgspec.json.Decoder(_Bounds).decode
 
 
-def demand_of(call: Call, steps: Sequence[Step], *, money: bool) -> Demand:
-    """`money`: what it may cost is asked for too. Of steps without a price nothing is known."""
-    bound, answers = output_bound(call.body)
-    tokens = input_tokens(call.body) + answers * (USUAL_OUTPUT if bound is None else bound)
-    if not money:
+def demand_of(body: bytes, prices: Sequence[Price | None] | None) -> Demand:
+    """`prices` are those of the targets, one of which will be asked: what may be spent is the dearest one's. None where money
+    does not matter."""
+    bound, answers = output_bound(body)
+    tokens = input_tokens(body) + answers * (USUAL_OUTPUT if bound is None else bound)
+    if prices is None:
         return Demand(tokens, 0, bound is not None)
-    assert call.resolved is not None
-    body = call.body
     into, out = most_input_tokens(body), answers * (LONG_OUTPUT if bound is None else bound)
     # Behind addresses there may be pictures and sounds.
-    addresses = body.count(b"://")
+    addresses = body.count(b"://") if b"://" in body else 0
     into += addresses * MEDIA_TOKENS
     highest: int | None = None
-    for step in steps:
-        price = call.snapshot.price(call.resolved.name, step.target, call.when, tier_asked(call, step.target))
+    for price in prices:
         if price is not None:
             # What is seen, heard, drawn or written to a cache may cost several times what text does; looked for where it does.
             media = price.of_media and (addresses > 0 or len(body) > LONG_BODY or b"odalit" in body)
@@ -74,8 +70,12 @@ def output_bound(body: bytes) -> tuple[int | None, int]:
     if type(config) is dict:
         bound = _whole(config.get("maxOutputTokens", config.get("max_output_tokens")))
         return bound, _whole(config.get("candidateCount", config.get("candidate_count"))) or 1
-    bounds = (told.max_completion_tokens, told.max_tokens, told.max_output_tokens)
-    return next((found for found in map(_whole, bounds) if found is not None), None), _whole(told.n) or 1
+    bound = _whole(told.max_completion_tokens)
+    if bound is None:
+        bound = _whole(told.max_tokens)
+        if bound is None:
+            bound = _whole(told.max_output_tokens)
+    return bound, _whole(told.n) or 1
 
 
 def _whole(value: Any) -> int | None:

@@ -65,6 +65,8 @@ class Gateway:
         self.meter = meter
         # What a request is to limits that count neither tokens nor money.
         self.one_request = Demand(0, 0)
+        # By a rule's id: until when its budget is known to be known.
+        self.primed_until: dict[str, float] = {}
         self.price_names: dict[Price, str] = {}
         self.signatures = Signatures(store)
         # The bound is on the whole machine's one model, so each worker has its share of it. Like the model's own size it is

@@ -166,7 +166,15 @@ def _losses(call: Call) -> str | None:
 
 
 def _units(usage: Usage) -> str | None:
-    """What of the usage has no column of its own."""
+    """What of the usage has no column of its own; of most there is nothing."""
+    if not (
+        usage.input_by_modality
+        or usage.output_by_modality
+        or usage.cached_by_modality
+        or usage.tool_input_by_modality
+        or usage.cache_write_hour
+    ):
+        return None
     told = {
         "input": _beyond_text((*usage.input_by_modality, *usage.tool_input_by_modality)),
         "output": _beyond_text(usage.output_by_modality),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import monotonic, time
 
+from dragoman.catalog.price import Price
 from dragoman.ir import DragomanError, Forbidden, Overloaded, TooManyRequests
 from dragoman.limits import Grant, Refused, Rule, Wanting, Window
 from dragoman.pipeline.call import Call
@@ -15,6 +16,7 @@ from dragoman.pipeline.tier import tier_asked
 from dragoman.store import StoreUnavailable
 
 _DAY_SECONDS = 86_400
+_MOST_PRIMED = 4096
 
 
 def rules_of(call: Call) -> tuple[Rule, ...]:
@@ -38,11 +40,14 @@ async def reserve(call: Call, gateway: Gateway, steps: Sequence[Step]) -> Sequen
     for rule in rules:
         money = money or rule.budget is not None
         tokens = tokens or (rule.limits is not None and rule.limits.tokens_per_minute is not None)
+    prices: list[Price | None] | None = None
     if money:
-        steps = _priced(call, steps)
-        for rule, window in meter.unprimed(rules, call.when):
-            await prime(gateway, rule, window)
-    demand = demand_of(call, steps, money=money) if tokens or money else gateway.one_request
+        steps, prices = _priced(call, steps)
+        if call.when >= gateway.primed_until.get(rules[0].id, 0.0):
+            for rule, window in meter.unprimed(rules, call.when):
+                await prime(gateway, rule, window)
+            _remember(gateway, rules[0].id, call.when)
+    demand = demand_of(call.body, prices) if tokens or money else gateway.one_request
     if not demand.bounded:
         demand.tokens = _assumed(demand.tokens, rules)
     now = monotonic()
@@ -85,21 +90,29 @@ def settle_grant(gateway: Gateway, grant: Grant, tokens: int, nanos: int, *, ask
         gateway.meter.cancel(grant, monotonic())
 
 
-def _priced(call: Call, steps: Sequence[Step]) -> Sequence[Step]:
-    """What costs nobody knows how much is not for a key with a budget, unless the operator says so."""
-    if call.snapshot.settings.ledger.unpriced == "allow":
-        return steps
+def _remember(gateway: Gateway, id: str, when: float) -> None:
+    """What is known of a budget is not asked again within a second, nor over midnight."""
+    if len(gateway.primed_until) >= _MOST_PRIMED:
+        gateway.primed_until.clear()
+    gateway.primed_until[id] = min(when + 1.0, (when // _DAY_SECONDS + 1) * _DAY_SECONDS)
+
+
+def _priced(call: Call, steps: Sequence[Step]) -> tuple[Sequence[Step], list[Price | None]]:
+    """The steps and their prices. What costs nobody knows how much is not for a key with a budget, unless the operator says
+    so."""
     assert call.resolved is not None and call.key is not None
-    name = call.resolved.name
-    price = call.snapshot.price
-    priced = [step for step in steps if price(name, step.target, call.when, tier_asked(call, step.target)) is not None]
-    if not priced:
+    name, price, when = call.resolved.name, call.snapshot.price, call.when
+    prices = [price(name, step.target, when, tier_asked(call, step.target)) for step in steps]
+    if None not in prices or call.snapshot.settings.ledger.unpriced == "allow":
+        return steps, prices
+    known = [(step, found) for step, found in zip(steps, prices, strict=True) if found is not None]
+    if not known:
         raise Forbidden(
             f"{call.key.name!r} is a key with a budget, and what the model {call.model!r} costs is not known. The operator can "
             f"give it a price (models.NAME.price), or allow models without one (ledger.unpriced).",
             code="price_unknown",
         )
-    return priced
+    return [step for step, _ in known], [found for _, found in known]
 
 
 def _assumed(tokens: int, rules: tuple[Rule, ...]) -> int:
