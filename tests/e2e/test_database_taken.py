@@ -20,6 +20,9 @@ from e2e.vendor import serving
 CALLERS = 6
 HOLDER = """
 import sqlite3, sys
+from soak import soak
+
+pytestmark = soak
 connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
 connection.execute("BEGIN EXCLUSIVE")
 print("held", flush=True)

@@ -22,6 +22,9 @@ from e2e.processes import workers
 from e2e.slaughter import Account, ask_on, used, vendor
 from e2e.test_kill import CONFIG
 from e2e.vendor import serving
+from soak import soak
+
+pytestmark = soak
 
 MEGABYTES = 40
 # Fields that cannot be carried make entries of 12 KB: a journal is full after hundreds of them and not after tens of thousands.

@@ -21,7 +21,10 @@ from e2e.gateway import Gateway, provider, running, wait_until
 from e2e.ledger import entries_of, sums_of
 from e2e.vendor import Exchange, Vendor, reply, serving
 from postgres import PostgresServer
+from soak import soak
 from valkey_server import ValkeyServer
+
+pytestmark = soak
 
 GATEWAYS = 3
 ROOT = "dgm_root_key_of_the_fleet_of_the_tests"

@@ -295,6 +295,7 @@ def test_a_vendor_that_has_lost_count(relay: Gateway, vendors: Relayed, protocol
         entry = entries[name]
         assert (entry["status"], entry["input_tokens"], entry["output_tokens"]) == (200, 2**31, 2**31)
         assert entry["cost_nanos"] > 10**12
+    assert relay.get("/metrics")[0] == 200
     assert entries[names[-1]]["input_tokens"] < 100
     wait_until(lambda: relay.get("/readyz")[2] == b"ready\n", "the database takes them")
 

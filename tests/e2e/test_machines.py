@@ -11,6 +11,9 @@ from e2e.canned_responses import responses
 from e2e.gateway import Gateway, provider, running, wait_until
 from e2e.vendor import serving
 from postgres import PostgresServer
+from soak import soak
+
+pytestmark = soak
 
 _SHOWN = re.compile(r"Root key \(shown this once, keep it\): (dgm_\S+)")
 NO_ROOT_KEY = {"DRAGOMAN_ROOT_KEY": ""}

@@ -11,6 +11,9 @@ from e2e.ledger import entries_of, sums_of
 from e2e.slaughter import Account, ask_on, used, vendor
 from e2e.vendor import serving
 from postgres import PostgresServer
+from soak import soak
+
+pytestmark = soak
 
 CALLERS = 6
 MORE = 120

@@ -18,6 +18,9 @@ from dragoman.limits import Demand, Limits, LocalMeter, Rule, SharedTable
 from dragoman.limits.layout import COLUMNS, CURRENT, HEADER, REQUESTS, RING, SECONDS, TAG, TOKENS
 from limits import worker as worker_module
 from limits.rules import ask, key
+from soak import soak
+
+pytestmark = soak
 
 FAST = Rule("model:fast", "the model 'fast'", Limits(requests_per_minute=10**6))
 

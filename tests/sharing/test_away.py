@@ -14,7 +14,10 @@ from dragoman.sharing import Change, SharedMeter, address_of
 from limits.rules import ask, key
 from sharing.conftest import Machines
 from sharing.machine import ask as reserve
+from soak import soak
 from valkey_server import ValkeyServer
+
+pytestmark = soak
 
 TWO = ("a/0", "b/0")
 # A request's own bound is a tenth of a second. This machine has others to serve; a stall would be seconds.

@@ -10,6 +10,9 @@ import pytest
 from dragoman.limits import NANOS, Limits, Rule
 from limits.rules import ask, key
 from sharing.conftest import Machine, Machines
+from soak import soak
+
+pytestmark = soak
 
 FAST = Rule("model:fast", "the model 'fast'", Limits(requests_per_minute=10**6))
 TWO = ("a/0", "b/0")

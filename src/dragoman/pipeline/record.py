@@ -54,6 +54,8 @@ def record(call: Call, gateway: Gateway) -> None:
         usage.input + usage.output + usage.cached_input + usage.cache_write + usage.reasoning > _MOST_TOKENS
     ):
         usage = _bounded(usage)
+        if call.usage is not None:
+            call.usage = usage  # for the metrics and the log, too
     cost, price = _cost(call, gateway, usage)
     try:
         if gateway.ledger is not None:
@@ -155,7 +157,16 @@ def _bounded(usage: Usage) -> Usage:
         cache_write=_count(usage.cache_write),
         reasoning=_count(usage.reasoning),
         cache_write_hour=_count(usage.cache_write_hour),
+        tool_input=_count(usage.tool_input),
+        input_by_modality=_counts(usage.input_by_modality),
+        output_by_modality=_counts(usage.output_by_modality),
+        cached_by_modality=_counts(usage.cached_by_modality),
+        tool_input_by_modality=_counts(usage.tool_input_by_modality),
     )
+
+
+def _counts(told: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    return tuple((kind, _count(tokens)) for kind, tokens in told)
 
 
 def _losses(call: Call) -> str | None:
