@@ -28,6 +28,7 @@ from dragoman.pipeline.snapshot import Snapshot, snapshot_of
 from dragoman.server.control import Channel
 from dragoman.server.engine import RemoteEngine
 from dragoman.store import HeldKey, location_of
+from dragoman.store.loading import load
 
 # Longer than the workers keep a connection that they do not use.
 _KEEP_ALIVE_SECONDS = 75
@@ -181,6 +182,7 @@ async def _main(control: int, listen: int) -> None:
 
 
 def main() -> None:
+    load()  # before there are threads that want it
     os.nice(_NICE)
     control, listen = sys.argv[1:]
     asyncio.run(_main(int(control), int(listen)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dragoman.store.loading import load
 from dragoman.store.location import Location
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class EntryTable:
     def put(self, rows: Sequence[Sequence[Any]], prices: Mapping[str, str] | None = None) -> int:
         """How many of the rows were new; in one transaction. `prices` are what entries name as theirs, by that name. Raises what
         the database raises, and then nothing was put in."""
+        load()
         from dragoman.store.ledger_statements import Repeated, put_entries, put_new
 
         put = put_new
@@ -51,6 +53,7 @@ class EntryTable:
 
     def prune(self, before: str) -> bool:
         """Deletes some of the entries with ids below `before`; whether there may be more. Raises what the database raises."""
+        load()
         from dragoman.store.ledger_statements import prune_entries
 
         with self._open().begin() as connection:
@@ -63,6 +66,7 @@ class EntryTable:
 
     def _open(self) -> Engine:
         if self._engine is None:
+            load()
             from dragoman.store.engine import engine_of
 
             self._file = self._stands()

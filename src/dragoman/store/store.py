@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
+from dragoman.store.loading import load
 from dragoman.store.location import Location
 from dragoman.store.rows import StoredResponse
 from dragoman.store.writer import StoreUnavailable, Writer
@@ -156,6 +157,7 @@ class Store:
     def _read_here(self, job: Callable[[Connection], T]) -> T:
         with self._opening:
             if self._reading is None:
+                load()
                 from dragoman.store.engine import engine_of
 
                 self._reading = engine_of(self._location, writing=False)
@@ -163,6 +165,7 @@ class Store:
             return job(connection)
 
     def _open_to_write(self) -> Engine:
+        load()
         from dragoman.store.engine import engine_of
 
         return engine_of(self._location, writing=True)
