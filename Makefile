@@ -46,7 +46,7 @@ check: $(VENV)/.dev ## format, lint, types, import directions, docs-are-true
 
 kill: $(VENV)/.dev ## what takes long: fifty times kill -9 in each of the ledger's cases, full disks, databases and Valkey that go away, chaos; 25 minutes
 	DRAGOMAN_SOAK=1 DRAGOMAN_KILLS=50 $(BIN)/python -m pytest -v -s tests/e2e/test_kill.py tests/e2e/test_server_gone.py tests/e2e/test_disk_full.py \
-		tests/e2e/test_database_taken.py tests/e2e/test_machines.py tests/e2e/test_fleet.py tests/e2e/test_chaos.py tests/sharing tests/limits
+		tests/e2e/test_database_taken.py tests/e2e/test_machines.py tests/e2e/test_fleet.py tests/e2e/test_chaos.py tests/e2e/test_keys.py tests/sharing tests/limits
 
 conformance: $(VENV)/.dev ## try every feature between all protocols, and write docs/conformance.md from what passed
 	DRAGOMAN_UPDATE_CONFORMANCE=1 $(BIN)/python -m pytest -q tests/conformance

@@ -21,6 +21,9 @@ from e2e.gateway import Gateway, provider, running, wait_until
 from e2e.processes import workers
 from e2e.vendor import serving
 from postgres import PostgresServer
+from soak import soak
+
+pytestmark = soak
 
 # What the page promises is one second. Everything is asked anew all the while, on a machine that does other things too.
 IN_FORCE = 1.0
