@@ -52,3 +52,13 @@ def test_the_rooms_that_the_architecture_names_are_those_there_are() -> None:
     named = set(re.findall(r"^\| `([a-z]+)/`", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE))
     there = {path.parent.name for path in (ROOT / "src/dragoman").glob("*/__init__.py")}
     assert named == there
+
+
+@pytest.mark.parametrize("page", ["docs/errors.md", "docs/zh/errors.md"])
+def test_every_code_of_an_error_is_told(page: str) -> None:
+    said = re.compile(r'\b(?:code|self\.error)"?(?: ?= ?|: )"([a-z_]+)"')
+    sources = [path.read_text() for path in (ROOT / "src/dragoman").glob("**/*.py")]
+    codes = {code for source in sources for code in said.findall(source)}
+    rows = re.findall(r"^\| (`[^|]+) \|", (ROOT / page).read_text(), re.MULTILINE)
+    told = [code for row in rows for code in re.findall(r"`([a-z_]+)`", row)]
+    assert sorted(told) == sorted(codes)

@@ -8,7 +8,6 @@ DragomanError
 │   ├── NotFound          404
 │   ├── MethodNotAllowed  405
 │   ├── RequestTimeout    408   the body did not arrive in time
-│   ├── LengthRequired    411
 │   ├── TooLarge          413
 │   ├── UnsupportedMediaType 415
 │   └── TooManyRequests   429
