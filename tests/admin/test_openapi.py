@@ -14,7 +14,7 @@ from admin.conftest import Ask
 from admin.contract import DOCUMENT
 
 DOCS = Path(__file__).parents[2] / "docs"
-# CONTRACT.md's own list, and what has come since.
+# What scripts of operators rely on.
 ENDPOINTS = {
     "POST /keys",
     "GET /keys",

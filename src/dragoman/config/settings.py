@@ -311,7 +311,7 @@ class Settings(Section):
     server: Server = Field(default_factory=Server, description="Where Dragoman listens and how it runs.")
     data: FilePath = Field(
         default=Path("data"),
-        description="Folder for the SQLite file, pulled models and downloaded videos, relative to the "
+        description="Folder for the SQLite file, the ledger's journals and pulled models, relative to the "
         "configuration file; $DRAGOMAN_DATA overrides it.",
     )
     database: DatabaseUrl = Field(
@@ -328,7 +328,7 @@ class Settings(Section):
     ] = Field(
         default=None,
         repr=False,
-        description="Valkey or Redis that holds limits and health for several machines.",
+        description="Valkey or Redis in which several machines count limits and budgets together.",
         examples=["valkey://host:6379/0"],
     )
     log: Log = Field(default_factory=Log, description="What is logged and how it looks.")

@@ -47,7 +47,7 @@ server:
   port: {answers.port}
   workers: 1               # data-plane processes
 
-data: ./data               # SQLite file, pulled models, downloaded videos; relative to this file
+data: ./data               # SQLite file, journals, pulled models; relative to this file
 
 # Vendors with their keys. A caller may ask for any model that fits `models`, or for provider/model.
 providers:
