@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragoman.sharing import address_of
-from dragoman.sharing.link import Link
-from dragoman.sharing.resp import Reply, command
+from dragoman.sharing.link import Link, Reply
 from sharing.store import SPAN, MinuteStore
 from valkey_server import ValkeyServer
 
@@ -40,10 +39,11 @@ def answers(server: ValkeyServer, calls: list[tuple[int, list[int]]]) -> list[Re
         link = await Link.open(address_of(server.url), 10, lambda: None)
         try:
             script = by_a_clock_of_ours()
-            asked = [command("EVAL", script, 1, "minute", now, 7, *words) for now, words in calls]
-            return (await link.ask([command("FLUSHALL"), *asked], 10))[1:]
+            asked = [("EVAL", script, 1, "minute", now, 7, *words) for now, words in calls]
+            async with asyncio.timeout(10):
+                return (await (await link.ask([("FLUSHALL",), *asked])))[1:]
         finally:
-            link.abort()
+            await link.close()
 
     return asyncio.run(ask())
 

@@ -10,11 +10,11 @@ At most once goes what lowers counts there, at least once what raises them: wher
 from __future__ import annotations
 
 from dragoman.limits import refusal
+from dragoman.limits.share import CHUNK, FRESH
 from dragoman.limits.values import Demand, Level, Refused, Rule
 
 VALID = 1.0  # seconds
 SPAN = 61  # seconds before the present one that count: a minute, and as long as a lease is valid
-FRESH = 2.0  # seconds for which what was heard of the limit still says more than a share of it
 _KEPT = 3 * SPAN
 
 # By second of the shared store's clock: requests and tokens.
@@ -125,7 +125,20 @@ class LeasedMinute:
                 (self.requests if valid else 0) + self._left_requests // nodes,
                 (self.tokens if valid else 0) + self._left_tokens // nodes,
             ]
-        requests, tokens = self._part
+        return self._beyond(self._part, demand)
+
+    def doubts(self, demand: Demand, now: float, nodes: int) -> Refused | None:
+        """The same while others may be asking there: what is leased is used first, and nothing else is sure."""
+        if self.lacks(demand, now, -1.0) is False:
+            return None
+        if self._part is None:
+            most = CHUNK * nodes
+            fresh = now - self._heard <= FRESH
+            self._part = [self._left_requests // most, self._left_tokens // most] if fresh else [0, 0]
+        return self._beyond(self._part, demand)
+
+    def _beyond(self, part: list[int], demand: Demand) -> Refused | None:
+        requests, tokens = part
         if self.requests_limit >= 0 and requests < 1:
             return refusal.over(self.rule, "requests", self.requests_limit, 0, 1, FRESH)
         if self.tokens_limit >= 0 and tokens < demand.tokens:

@@ -8,6 +8,7 @@ is told as our whole sum and grows there by what is new in it, so that an answer
 from __future__ import annotations
 
 from dragoman.limits import refusal
+from dragoman.limits.share import CHUNK, FRESH
 from dragoman.limits.values import Budget, Demand, Refused, Rule
 from dragoman.limits.windows import Window
 
@@ -79,6 +80,17 @@ class LeasedMoney:
             reserved = self.reserved + self._others
             return refusal.over_budget(self.rule, self.budget, demand, self.spent_by_all, reserved, wall)
         return True
+
+    def doubts(self, demand: Demand, now: float, wall: float, nodes: int) -> Refused | None:
+        """Whether a request must not be let in beyond what is held, while others may be asking for what is left."""
+        known = self._known and self._prime is None
+        left = self._left // (CHUNK * nodes) if known and now - self._heard <= FRESH else 0
+        if demand.nanos is None:
+            fits = known and self.spent_by_all < self.budget.nanos
+        else:
+            fits = demand.nanos <= max(0, self._free + left)
+        reserved = self.reserved + self._others
+        return None if fits else refusal.over_budget(self.rule, self.budget, demand, self.spent_by_all, reserved, wall)
 
     def want(self, demand: Demand) -> None:
         self._need += max(demand.nanos or 0, 0)

@@ -7,6 +7,7 @@ is free is kept only where there are many. Pure, as `leased_minute`.
 from __future__ import annotations
 
 from dragoman.limits import refusal
+from dragoman.limits.share import CHUNK, FRESH
 from dragoman.limits.values import Demand, Refused, Rule
 
 _TELL_AGAIN = 60.0  # seconds: what is held there and never told again ends, for who held it may be gone
@@ -41,6 +42,13 @@ class LeasedRunning:
         if self._short and now - self._heard <= trust:
             return refusal.over_concurrent(self.rule, self.limit, self._others + self.running)
         return True
+
+    def doubts(self, now: float, nodes: int) -> Refused | None:
+        """Whether a request must not be let in beyond what is held, while others may be asking for what is left."""
+        left = max(0, self.limit - self._others - self.held) if now - self._heard <= FRESH else 0
+        if self.limit < 0 or self.running < self.held + left // (CHUNK * nodes):
+            return None
+        return refusal.over_concurrent(self.rule, self.limit, self._others + self.running)
 
     def want(self, demand: Demand) -> None:
         self._need += 1

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dragoman.limits.values import Budget, Limits, Refused, Rule
 
+FRESH = 2.0  # seconds for which what was heard of a limit still says more than a share of it
+CHUNK = 8  # of its part of what is left, a machine that cannot ask takes an eighth at most while others may be asking
+
 LINGER = 10.0  # seconds for which a machine that is seen no more still counts: it may be only late
 
 
@@ -54,3 +57,9 @@ def told(refused: Refused, rule: Rule, machines: int) -> Refused:
     said = f" This is one machine's share: what {machines:,} of them share cannot be reached now."
     message = refused.message + (said if machines > 1 else "")
     return Refused(rule, refused.kind, refused.limit, refused.remaining, refused.retry_after, message)
+
+
+def doubted(refused: Refused) -> Refused:
+    """A refusal in the moment in which nobody can tell what others take."""
+    message = f"{refused.message} What the machines share does not answer at this moment."
+    return Refused(refused.rule, refused.kind, refused.limit, refused.remaining, refused.retry_after, message)

@@ -2,15 +2,17 @@
 together in the next. Also tells that this node lives, and finds its way back by itself.
 
 `up` says whether accounts may be relied on. It is false from the first failure until Valkey has answered again, knows all that
-happened meanwhile and, if it had forgotten everything, was told by everybody.
+happened meanwhile and, if it had forgotten everything, was told by everybody. An answer that is late is a failure too, but is
+waited for a while longer: what it gives is not lost then, and machines part only if it does not come.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from time import monotonic, time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -18,11 +20,13 @@ from dragoman.limits import Demand
 from dragoman.limits.breaker import Breaker
 from dragoman.limits.share import Machines
 from dragoman.sharing.address import Address
-from dragoman.sharing.link import Link, Unreachable
-from dragoman.sharing.resp import Failure, Reply
+from dragoman.sharing.patience import PATIENCE, Unreachable, arrived
 
-PATIENCE = 0.2  # seconds for a batch to be answered
+if TYPE_CHECKING:
+    from dragoman.sharing.link import Command, Link, Reply
+
 CONNECT_PATIENCE = 0.5  # nobody waits for this
+LATE = 1.0  # seconds for a batch that nobody waits for any more: as long as a lease is valid
 HEARTBEAT = 1.0
 DEAD_AFTER = 5.0  # a node that was silent for so long holds nothing any more
 TICK = 0.25  # what is idle is given back at the next but one
@@ -83,6 +87,10 @@ class Courier:
         machines: int = 1,
         remember: Callable[[int], None] = lambda machines: None,
     ) -> None:
+        # It takes a process a tenth of a second to import, and is not for those who share nothing.
+        from dragoman.sharing.link import Link
+
+        self._open_link = Link.open
         self.node = node
         self.up = False
         self.machines = Machines(machines)
@@ -104,12 +112,25 @@ class Courier:
         self._all_at = 0.0
         self._open: dict[Account, None] = {}
         self._waiting: asyncio.Future[bool] | None = None
+        self._under_way: asyncio.Future[bool] | None = None
+        self._late = False
+        self._found_out: asyncio.Future[None] | None = None  # at the start, whether Valkey is there
         self._wake = asyncio.Event()
         self._soon: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
 
     # --- for the meter
+
+    @property
+    def starting(self) -> asyncio.Future[None] | None:
+        """Done when it is known for the first time whether Valkey is there; None when it is."""
+        return None if self._found_out is None or self._found_out.done() else self._found_out
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether others may be counting together at this moment though we cannot. It lasts for a moment only."""
+        return self.starting is not None or ((self.up or self._late) and self.machines.count > 1)
 
     def next_batch(self) -> asyncio.Future[bool]:
         """Resolves when all that is asked until now has been answered; false if it was not."""
@@ -131,7 +152,9 @@ class Courier:
         self._wake.set()
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        loop = asyncio.get_running_loop()
+        self._found_out = loop.create_future()
+        self._task = loop.create_task(self._run())
 
     async def close(self) -> None:
         """Gives back what is leased and says goodbye, if that is possible at once."""
@@ -145,16 +168,15 @@ class Courier:
         if self._soon is not None:
             self._soon.cancel()
         self._answer_waiting(False)
+        self._know()
         link, self._link, self.up = self._link, None, False
         if link is None:
             return
-        try:
+        with suppress(Unreachable):
             for _ in range(2):  # what was in use at first is idle the second time
                 await self._carry(link, list(self._accounts(_EVER)), self._patience)
             await self._greet(link, f"-{self.node}", self._patience)
-        except Unreachable:
-            pass
-        link.abort()
+        await link.close()
 
     # --- the errand
 
@@ -167,21 +189,21 @@ class Courier:
                     await self._rest()
                     await self._round(self._link)
             except Unreachable as error:
-                self._went_away(str(error))
+                await self._went_away(str(error))
             except Exception as error:  # whatever it is, requests must not wait for a courier that is gone
-                self._went_away(repr(error))
+                await self._went_away(repr(error))
 
     async def _find_back(self) -> None:
         await asyncio.sleep(self._breaker.wait(monotonic()))
         self._breaker.begin(monotonic())
         slow = max(CONNECT_PATIENCE, self._patience)
-        link = await Link.open(self._address, CONNECT_PATIENCE, self._wake.set)
+        link = await self._open_link(self._address, slow, self._wake.set)
         try:
             await self._greet(link, self.node, slow)
             # All that happened meanwhile, and what others may have taken from us.
             await self._carry(link, list(self._accounts(_EVER)), slow)
         except BaseException:
-            link.abort()
+            await link.close()
             raise
         self._link = link
         self._breaker.succeeded(monotonic())
@@ -210,18 +232,13 @@ class Courier:
             for account in self._accounts(since):
                 if account.idle(now):
                     self._open[account] = None
-        waiting, self._waiting = self._waiting, None
+        self._under_way, self._waiting = self._waiting, None
         accounts, self._open = list(self._open), {}
-        try:
-            if not accounts:
-                await link.ask([], self._patience)
-            await self._carry(link, accounts, self._patience)
-        except BaseException:
-            if waiting is not None and not waiting.done():
-                waiting.set_result(False)
-            raise
-        if waiting is not None and not waiting.done():
-            waiting.set_result(True)
+        if not accounts:
+            await link.ask([])
+        await self._carry(link, accounts, self._patience)
+        self._late = False
+        _tell_whoever(self._under_way, True)
         if not self.up and monotonic() >= self._ready_at:
             self._came_back()
 
@@ -233,25 +250,37 @@ class Courier:
             self.figures.batches += 1
             self.figures.calls += len(commands)
             try:
-                replies = await link.ask(commands, patience)
-                for reply in replies:
-                    if isinstance(reply, Failure):
-                        raise Unreachable(f"it answered: {reply.message}")
+                answers = [_numbers(reply) for reply in await self._ask(link, commands, patience)]
             except BaseException:
-                link.abort()
                 for one in accounts[first:]:
                     one.failed()
                 raise
             now = monotonic()
-            for one, reply in zip(part, replies, strict=True):
-                one.answered(_numbers(reply), sent, now)
+            for one, answer in zip(part, answers, strict=True):
+                one.answered(answer, sent, now)
+
+    async def _ask(self, link: Link, commands: list[Command], patience: float) -> list[Reply]:
+        try:
+            async with asyncio.timeout(patience):
+                answer = await link.ask(commands)
+            if await arrived(answer, patience):
+                return await answer
+        except TimeoutError:  # not even sent: what was sent before has not been read
+            raise Unreachable(f"nothing is read within {patience * 1000:.0f} ms") from None
+        if self.up:
+            self._late = True
+            self.figures.failures += 1
+            self._turn(False, f"no answer within {patience * 1000:.0f} ms")
+        if await arrived(answer, LATE - patience):
+            return await answer
+        raise Unreachable(f"no answer within {max(LATE, patience) * 1000:.0f} ms")
 
     async def _greet(self, link: Link, node: str, patience: float) -> None:
         keys = (f"{PREFIX}nodes", f"{PREFIX}store")
         asked = link.run("node", keys, [node, int(DEAD_AFTER), self.node])
-        (reply,) = await link.ask([asked], patience)
+        (reply,) = await self._ask(link, [asked], patience)
         if not isinstance(reply, list):
-            raise Unreachable(f"it answered: {reply.message if isinstance(reply, Failure) else reply!r}")
+            raise Unreachable(f"it answered: {reply!r}")
         name, second, nodes = reply
         assert isinstance(name, bytes) and isinstance(second, int) and isinstance(nodes, list)
         now = monotonic()
@@ -275,15 +304,17 @@ class Courier:
         if self.up:
             self._turn(False, "it has forgotten everything")
 
-    def _went_away(self, why: str) -> None:
+    async def _went_away(self, why: str) -> None:
         self.figures.failures += 1
-        if self._link is not None:
-            self._link.abort()
-            self._link = None
         self._breaker.failed(monotonic())
+        self._late = False
         self._answer_waiting(False)
+        self._know()
         if self.up:
             self._turn(False, why)
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
 
     def _came_back(self) -> None:
         self._turn(True, "it answers")
@@ -291,17 +322,27 @@ class Courier:
     def _turn(self, up: bool, why: str) -> None:
         self.up = up
         self.figures.up = int(up)
+        self._know()
         if not up:
             self._answer_waiting(False)
         self._tell(Change(up, why, self.machines.count))
 
+    def _know(self) -> None:
+        if self._found_out is not None and not self._found_out.done():
+            self._found_out.set_result(None)
+
     def _answer_waiting(self, answer: bool) -> None:
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None and not waiting.done():
-            waiting.set_result(answer)
+        for waiting in (self._under_way, self._waiting):
+            _tell_whoever(waiting, answer)
+        self._under_way = self._waiting = None
+
+
+def _tell_whoever(waiting: asyncio.Future[bool] | None, answer: bool) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(answer)
 
 
 def _numbers(reply: Reply) -> list[int]:
     if not isinstance(reply, list) or not all(isinstance(number, int) for number in reply):
-        raise Unreachable("it answered something else than was asked")
+        raise Unreachable(f"it answered: {reply!r}")
     return reply  # type: ignore[return-value]

@@ -1,136 +1,138 @@
-"""One connection to Valkey: several commands go out at once, their answers come back at once, one such batch at a time.
+"""One connection to Valkey, by redis-py: several commands go out at once, their answers come back at once, one such batch at a
+time.
 
-A batch that is not answered in time ends the connection: later answers would be taken for others.
+Answers are read by a task of their own. So a connection that ends is noticed when it does, not when it is used next; and a batch
+whose answer is late is still that batch, and the answer is not lost. Imported only where `shared:` is set.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, TypeAlias
+
+from redis.asyncio import Connection, SSLConnection
+from redis.exceptions import RedisError, ResponseError
 
 from dragoman.sharing.address import Address
-from dragoman.sharing.resp import Failure, Garbage, Replies, Reply, command
+from dragoman.sharing.patience import Unreachable
 
 SCRIPTS = ("node", "minute", "running", "money")
-_ROUNDS = 3
+
+Reply: TypeAlias = "int | bytes | list[Reply] | ResponseError | None"
+Command: TypeAlias = tuple[str | int, ...]
 
 
-class Unreachable(Exception):
-    """Says why, in words for a log line."""
-
-
-async def arrived(answer: asyncio.Future[Any], patience: float) -> bool:
-    """Waits, but no longer than `patience`; whether it is done. A process that was busy itself for so long has not looked yet
-    whether the answer lies there: it does before it says no."""
-    done, _ = await asyncio.wait((answer,), timeout=patience)
-    for _ in range(_ROUNDS):
-        if done or answer.done():
-            return True
-        await asyncio.sleep(0)
-    return answer.done()
-
-
-class Link(asyncio.Protocol):
-    def __init__(self, lost: Callable[[], None] = lambda: None) -> None:
+class Link:
+    def __init__(self, connection: Connection, lost: Callable[[], None]) -> None:
+        self._connection = connection
         self._lost = lost
-        self._transport: asyncio.Transport | None = None
-        self._replies = Replies()
+        self._ended: str | None = None
         self._found: list[Reply] = []
         self._awaited = 0
         self._answer: asyncio.Future[list[Reply]] | None = None
-        self._why = "the connection was closed"
-        self.scripts: dict[str, str] = {}
+        self._scripts: dict[str, str] = {}
+        self._reading = asyncio.get_running_loop().create_task(self._read())
 
     @classmethod
     async def open(cls, address: Address, patience: float, lost: Callable[[], None]) -> Link:
-        """Ready for scripts; `lost` is called when it ends. Raises Unreachable."""
-        loop = asyncio.get_running_loop()
-        context = ssl.create_default_context(cafile=address.authority) if address.tls else None
+        """Ready for scripts; `lost` is called when it ends by itself. Raises Unreachable."""
+        connection = _connection(address)
         try:
             async with asyncio.timeout(patience):
-                _, link = await loop.create_connection(lambda: cls(lost), address.host, address.port, ssl=context)
+                await connection.connect()  # type: ignore[no-untyped-call]
         except TimeoutError:
+            await connection.disconnect(nowait=True)
             raise Unreachable("it took too long to connect") from None
-        except OSError as error:
-            raise Unreachable(f"connecting failed: {error.strerror or error}") from None
+        except (RedisError, OSError) as error:
+            await connection.disconnect(nowait=True)
+            raise Unreachable(f"connecting failed: {error}") from None
+        link = cls(connection, lost)
         try:
-            await link._greet(address, patience)
-        except BaseException:
-            link.abort()
+            async with asyncio.timeout(patience):
+                replies = await (await link.ask([("SCRIPT", "LOAD", _text(name)) for name in SCRIPTS]))
+            for name, reply in zip(SCRIPTS, replies, strict=True):
+                if not isinstance(reply, bytes):
+                    raise Unreachable(f"it answered: {reply}")
+                link._scripts[name] = reply.decode()
+        except BaseException as error:
+            await link.close()
+            if isinstance(error, TimeoutError):
+                raise Unreachable("it took too long to connect") from None
             raise
         return link
 
-    async def _greet(self, address: Address, patience: float) -> None:
-        greeting = []
-        if address.password is not None:
-            greeting.append(command("AUTH", *([address.user] if address.user else []), address.password))
-        if address.database:
-            greeting.append(command("SELECT", address.database))
-        greeting += [command("SCRIPT", "LOAD", _text(name)) for name in SCRIPTS]
-        replies = await self.ask(greeting, patience)
-        for reply in replies:
-            if isinstance(reply, Failure):
-                raise Unreachable(f"it answered: {reply.message}")
-        for name, reply in zip(SCRIPTS, replies[-len(SCRIPTS) :], strict=True):
-            assert isinstance(reply, bytes)
-            self.scripts[name] = reply.decode()
-
-    def run(self, script: str, keys: tuple[str, ...], words: list[int | str]) -> bytes:
+    def run(self, script: str, keys: tuple[str, ...], words: Sequence[int | str]) -> Command:
         """The command that runs a script."""
-        return command("EVALSHA", self.scripts[script], len(keys), *keys, *words)
+        return "EVALSHA", self._scripts[script], len(keys), *keys, *words
 
-    async def ask(self, commands: list[bytes], patience: float) -> list[Reply]:
-        """Raises Unreachable, after which the link is of no use. Asking nothing tells whether it still stands."""
-        if self._transport is None or self._transport.is_closing():
-            raise Unreachable(self._why)
-        if not commands:
-            return []
-        assert self._answer is None
+    async def ask(self, commands: list[Command]) -> asyncio.Future[list[Reply]]:
+        """What the answers will be, or Unreachable; raises it too. Asking nothing tells whether the link still stands."""
+        if self._ended is not None:
+            raise Unreachable(self._ended)
+        if self._answer is not None and not self._answer.done():
+            raise Unreachable("an earlier answer is still awaited")
         answer: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+        if not commands:
+            answer.set_result([])
+            return answer
         self._answer, self._awaited, self._found = answer, len(commands), []
-        self._transport.write(b"".join(commands))
         try:
-            if await arrived(answer, patience):
-                return await answer
-        except BaseException:
-            self.abort()
-            raise
-        finally:
+            await self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
+        except (RedisError, OSError) as error:
             self._answer = None
-        self.abort()
-        raise Unreachable(f"no answer within {patience * 1000:.0f} ms")
+            raise Unreachable(f"the connection broke: {error}") from None
+        return answer
 
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+    async def close(self) -> None:
+        """At once, whatever is under way."""
+        self._answer = None
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+        with suppress(RedisError):
+            await self._connection.disconnect(nowait=True)
 
-    # --- asyncio.Protocol
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
-
-    def data_received(self, data: bytes) -> None:
+    async def _read(self) -> None:
         try:
-            self._found += self._replies.feed(data)
-        except Garbage as error:
-            self._fail(str(error))
-            self.abort()
-            return
-        if self._answer is not None and not self._answer.done() and len(self._found) >= self._awaited:
-            self._answer.set_result(self._found)
+            while True:
+                reply: Reply
+                try:
+                    reply = await self._connection.read_response()
+                except ResponseError as error:
+                    reply = error
+                self._found.append(reply)
+                if self._answer is not None and not self._answer.done() and len(self._found) >= self._awaited:
+                    self._answer.set_result(self._found)
+        except RedisError as error:
+            self._end(f"the connection ended: {error}")
+        except Exception as error:  # what was received is no answer
+            self._end(f"it answered something else than was asked: {error!r}")
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        self._fail("the connection was closed" if exc is None else f"the connection broke: {exc}")
-        self._lost()
-
-    def _fail(self, why: str) -> None:
-        self._why = why
+    def _end(self, why: str) -> None:
+        self._ended = why
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(Unreachable(why))
+        self._lost()
+
+
+def _connection(address: Address) -> Connection:
+    # Nothing is done twice by itself, and nothing waits by itself: who asks sees to both. RESP2 says all that is needed.
+    common: dict[str, Any] = {
+        "host": address.host,
+        "port": address.port,
+        "db": address.database,
+        "username": address.user,
+        "password": address.password,
+        "protocol": 2,
+        "socket_timeout": None,
+        "socket_connect_timeout": None,
+        "driver_info": None,
+    }
+    if address.tls:
+        return SSLConnection(**common, ssl_ca_certs=address.authority)
+    return Connection(**common)
 
 
 def _text(script: str) -> str:

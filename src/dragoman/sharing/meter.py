@@ -1,7 +1,8 @@
 """The meter of one of several machines: what is leased here, counted on in `limits.LocalMeter` all the while.
 
 A request takes from leases, without waiting. Where they do not do, `reserve` answers `Wanting`, and its `decide` asks Valkey
-together with all who ask at that moment. While Valkey cannot be asked, the local meter decides by this machine's share.
+together with all who ask at that moment. While Valkey cannot be asked, the local meter decides by this machine's share; but in
+the first moment, when others may well be counting there, what is leased here and a small part of what was left decide.
 
 The local meter's own counts make it a second bound: what it refuses, all machines together would refuse too. It is also what
 makes the change to shares safe: it knows what has passed here.
@@ -19,12 +20,11 @@ from dragoman.limits import Demand, Grant, Level, LocalMeter, Refused, Rule, Sta
 from dragoman.limits.leased_minute import LeasedMinute
 from dragoman.limits.leased_money import LeasedMoney
 from dragoman.limits.leased_running import LeasedRunning
-from dragoman.limits.share import share_of, told
+from dragoman.limits.share import doubted, share_of, told
 from dragoman.sharing.address import Address
-from dragoman.sharing.courier import PATIENCE, PREFIX, Account, Change, Courier, Figures
-from dragoman.sharing.link import arrived
+from dragoman.sharing.courier import PREFIX, Account, Change, Courier, Figures
+from dragoman.sharing.patience import LONGEST, PATIENCE, arrived
 
-LONGEST = 0.3  # seconds that a request waits for Valkey in all
 _TRUST = 0.1  # seconds for which "nothing is left" is believed without asking again
 _NEVER = -1.0  # the same, of what may be given back at any moment: by requests under way
 _AGAIN = 0.025  # seconds until such a thing is asked for a second time: longer than others take to give back
@@ -46,6 +46,16 @@ class Leased(Struct, gc=False):
         for account in (self.minute, self.running, self.money, *self.past):
             if account is not None:
                 yield account
+
+    def doubts(self, demand: Demand, now: float, wall: float, nodes: int) -> Refused | None:
+        refused = None
+        if self.minute is not None:
+            refused = self.minute.doubts(demand, now, nodes)
+        if refused is None and self.running is not None:
+            refused = self.running.doubts(now, nodes)
+        if refused is None and self.money is not None:
+            refused = self.money.doubts(demand, now, wall, nodes)
+        return refused
 
 
 class Taken(Struct, gc=False):
@@ -106,8 +116,11 @@ class SharedMeter:
     # --- the meter
 
     def reserve(self, rules: tuple[Rule, ...], demand: Demand, now: float, wall: float) -> Grant | Refused | Wanting:
-        if not self._courier.up:
-            return self._alone(rules, demand, now, wall)
+        courier = self._courier
+        if not courier.up:
+            if courier.starting is None:
+                return self._alone(rules, demand, now, wall)
+            return Wanting(lambda: self._decide(rules, demand, []))
         answer = self._together(rules, demand, now, wall)
         if isinstance(answer, list):
             return Wanting(lambda: self._decide(rules, demand, answer))
@@ -241,6 +254,12 @@ class SharedMeter:
         courier = self._courier
         latest = monotonic() + self._longest
         refused: Refused | None = None
+        if (starting := courier.starting) is not None:
+            await arrived(starting, self._longest)
+            answer = self._together(rules, demand, monotonic(), time()) if courier.up else []
+            if not isinstance(answer, list):
+                return answer
+            lacking = answer
         while courier.up and (left := latest - monotonic()) > 0:
             for account in lacking:
                 account.want(demand)
@@ -277,23 +296,40 @@ class SharedMeter:
     # --- alone
 
     def _alone(self, rules: tuple[Rule, ...], demand: Demand, now: float, wall: float) -> Grant | Refused:
+        courier = self._courier
+        in_doubt = courier.in_doubt
+        if in_doubt:
+            leases = self._together(rules, demand, now, wall)
+            if not isinstance(leases, list):
+                return leases
         known = [self._leased(rule, now, wall) for rule in rules]
-        self._courier.figures.alone += 1
-        for leased in known:
-            if leased.minute is not None:
-                refused = leased.minute.forbids(demand, now, self._courier.nodes)
+        courier.figures.alone += 1
+        if in_doubt:
+            for leased in known:
+                refused = leased.doubts(demand, now, wall, courier.nodes)
                 if refused is not None:
-                    return refused
-        answer = self._local.reserve(tuple(self._share(leased) for leased in known), demand, now, wall)
+                    return doubted(refused)
+            shares = rules
+        else:
+            for leased in known:
+                if leased.minute is not None:
+                    refused = leased.minute.forbids(demand, now, courier.nodes)
+                    if refused is not None:
+                        return refused
+            shares = tuple(self._share(leased) for leased in known)
+        answer = self._local.reserve(shares, demand, now, wall)
         if isinstance(answer, Refused):
-            return told(answer, self._rules[answer.rule.id].rule, self._courier.machines.count)
+            return answer if in_doubt else told(answer, self._rules[answer.rule.id].rule, courier.machines.count)
         parts = iter(answer.money or ())
         taken = []
         for leased in known:
             leased.used = now
             second = part = 0
             if leased.minute is not None:
-                second = leased.minute.owe(demand.tokens, now)
+                if in_doubt and leased.minute.lacks(demand, now, _NEVER) is False:
+                    second = leased.minute.take(demand.tokens)
+                else:
+                    second = leased.minute.owe(demand.tokens, now)
             if leased.running is not None:
                 leased.running.take()
             if leased.money is not None:
