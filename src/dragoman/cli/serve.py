@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dragoman.config import ConfigError, Loaded, load
+from dragoman.config.presets import LOCAL_MODEL
 
 if TYPE_CHECKING:
     from dragoman.local.supervise import LocalModel
@@ -50,7 +51,8 @@ def command(config: Path | None, host: str | None, port: int | None, workers: in
     dragoman serve --config dragoman.yaml --port 9000 --workers 2
     """
     from dragoman.server.bind import BindError
-    from dragoman.server.supervisor import StartFailed, Supervisor, supervise
+    from dragoman.server.premises import StartFailed
+    from dragoman.server.supervisor import supervise
 
     overrides = {"host": host, "port": port, "workers": workers, "data": data}
     environment = dict(os.environ)
@@ -63,16 +65,11 @@ def command(config: Path | None, host: str | None, port: int | None, workers: in
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
 
-    async def run() -> int:
-        supervisor = Supervisor(lambda: load_with(config, overrides, environment), loaded, environment)
-        return await supervise(supervisor, greet)
-
     try:
-        status = asyncio.run(run())
+        asyncio.run(supervise(lambda: load_with(config, overrides, environment), loaded, environment, greet))
     except (BindError, StartFailed) as error:
         click.echo(f"dragoman: {error}", err=True)
         sys.exit(1)
-    sys.exit(status)
 
 
 async def greet(supervisor: Supervisor) -> None:
@@ -83,18 +80,17 @@ async def greet(supervisor: Supervisor) -> None:
     settings = supervisor.settings
     url = base_url(settings.server.host, supervisor.port, tls=settings.server.tls is not None)
     key = supervisor.key
-    assert key is not None
     model = likely_model(settings) or "MODEL"
     fetching = loaded.demo and supervisor.local is not None
     _say(f"Dragoman listens on {url}{'; the built-in model is on its way.' if fetching else ''}")
     if key.made is not None:
         await _show_key(supervisor, key.made)
-        key = supervisor.key or key
+        key = supervisor.key
     elif supervisor.shares_database and key.given is None:
         await _share_key(supervisor)
     if loaded.demo and supervisor.local is not None:
         await _watch_local(supervisor.local)
-        model = "smollm2-135m"
+        model = LOCAL_MODEL
     _say("")
     _say(f"  Gateway   {url}/v1   (OpenAI SDKs)   {url}   (Google's SDKs)")
     _say(f"  Models    {url}/v1/models")
@@ -122,7 +118,7 @@ async def _show_key(supervisor: Supervisor, made: str) -> None:
 
     if supervisor.shares_database:
         trouble = await _share_key(supervisor)
-        if supervisor.key is not None and supervisor.key.made is None:
+        if supervisor.key.made is None:
             _say("  The root key is the one that another machine on this database has just shown.")
             return
         _say("")

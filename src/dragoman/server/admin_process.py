@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import sys
 from pathlib import Path
 from typing import Any
-
-import msgspec
-import uvicorn
 
 from dragoman.admin.application import application
 from dragoman.admin.desk import Desk
@@ -23,15 +19,13 @@ from dragoman.admin.retention import keep_pruned
 from dragoman.config import Loaded, Settings
 from dragoman.observe import logs, metrics
 from dragoman.pipeline.gateway import Gateway
-from dragoman.pipeline.key import Ring
-from dragoman.pipeline.snapshot import Snapshot, snapshot_of
-from dragoman.server.control import Channel
+from dragoman.server.control import Channel, joined
 from dragoman.server.engine import RemoteEngine
-from dragoman.store import HeldKey, location_of
+from dragoman.server.listening import begin, server_of
+from dragoman.server.told import Told
+from dragoman.store import location_of
 from dragoman.store.loading import load
 
-# Longer than the workers keep a connection that they do not use.
-_KEEP_ALIVE_SECONDS = 75
 _RELOAD_SECONDS = 30.0
 _KEYS_SECONDS = 1.0
 # A long question of an operator's must not take a processor from callers where there are few.
@@ -42,18 +36,17 @@ class AdminProcess:
     def __init__(self, channel: Channel, listener: socket.socket, first: dict[str, Any]) -> None:
         self._channel = channel
         self._listener = listener
-        self._ring = Ring()
-        self._ring.take(msgspec.convert(first["keys"], list[HeldKey]), whole=True)
-        loaded = _loaded(first)
-        log = loaded.settings.log
+        self._told = Told(first)
+        snapshot = self._told.settings(first)
+        log = snapshot.settings.log
         self._logs = logs.configure(log.format, log.level)
         self._engine = RemoteEngine(lambda: channel.send("need_local"))
         self._engine.tell(first["local"])
-        gateway = Gateway(self._snapshot(first, loaded), tally=metrics.Tally(), logs=self._logs, engine=self._engine)
+        gateway = Gateway(snapshot, tally=metrics.Tally(), logs=self._logs, engine=self._engine)
         data = Path(first["data"])
         self._desk = Desk(
             gateway,
-            loaded,
+            _loaded(first, snapshot.settings),
             location_of(first["database"], data),
             data,
             reload=self._reload,
@@ -62,27 +55,10 @@ class AdminProcess:
         self._asked = 0
         self._telling: dict[int, asyncio.Future[None]] = {}
         self._reloads: list[asyncio.Future[tuple[int, dict[str, Any]]]] = []
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                application(self._desk),
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=2,
-            )
-        )
+        self._server = server_of(application(self._desk), http="httptools", date_header=False)
 
     async def run(self) -> None:
-        config = self._server.config
-        config.load()
-        self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=[self._listener])
+        await begin(self._server, self._listener)
         self._channel.send("ready")
         background = [
             asyncio.create_task(self._server.main_loop(), name="uvicorn"),
@@ -105,11 +81,11 @@ class AdminProcess:
         while (message := await self._channel.receive()) is not None:
             match message["kind"]:
                 case "settings":
-                    desk.loaded = _loaded(message)
-                    desk.gateway.swap(self._snapshot(message, desk.loaded))
+                    snapshot = self._told.settings(message)
+                    desk.loaded = _loaded(message, snapshot.settings)
+                    desk.gateway.swap(snapshot)
                 case "keys":
-                    self._ring.take(msgspec.convert(message["keys"], list[HeldKey]), whole=message["whole"])
-                    desk.gateway.swap(desk.gateway.snapshot.with_keys(self._ring.keys))
+                    desk.gateway.swap(self._told.keys(message, desk.gateway.snapshot))
                 case "local":
                     self._engine.tell(message)
                 case "keys_told":
@@ -121,15 +97,6 @@ class AdminProcess:
                         if not waiting.done():
                             waiting.set_result((message["status"], message["body"]))
                     self._reloads.clear()
-
-    def _snapshot(self, message: dict[str, Any], loaded: Loaded) -> Snapshot:
-        return snapshot_of(
-            loaded.settings,
-            demo=loaded.demo,
-            root_key=bytes.fromhex(message["root_key"]),
-            trial_key=bytes.fromhex(message["trial_key"]) if message["trial_key"] else None,
-            keys=self._ring.keys,
-        )
 
     async def _tell_keys(self) -> None:
         self._asked += 1
@@ -160,10 +127,10 @@ class AdminProcess:
             }
 
 
-def _loaded(message: dict[str, Any]) -> Loaded:
+def _loaded(message: dict[str, Any], settings: Settings) -> Loaded:
     path = message["path"]
     return Loaded(
-        settings=Settings.from_secret_json(message["settings"]),
+        settings=settings,
         path=None if path is None else Path(path),
         origins=message["origins"],
         demo=message["demo"],
@@ -171,14 +138,9 @@ def _loaded(message: dict[str, Any]) -> Loaded:
 
 
 async def _main(control: int, listen: int) -> None:
-    channel = await Channel.over(socket.socket(fileno=control))
-    first = await channel.receive()
-    if first is None:
-        return
-    # Ctrl-C reaches the whole process group; the supervisor decides when we end.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    await AdminProcess(channel, socket.socket(fileno=listen), first).run()
+    if (told := await joined(control)) is not None:
+        channel, first = told
+        await AdminProcess(channel, socket.socket(fileno=listen), first).run()
 
 
 def main() -> None:

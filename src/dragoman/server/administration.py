@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from dragoman.server.control import Channel
+from dragoman.server.control import Channel, start
 
 _log = structlog.get_logger(__name__)
 
@@ -96,23 +95,8 @@ class Administration:
                 self._own_directory.rmdir()
 
     async def _start(self, listener: socket.socket) -> asyncio.subprocess.Process:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "dragoman.server.admin_process",
-                    str(theirs.fileno()),
-                    str(listener.fileno()),
-                    pass_fds=(theirs.fileno(), listener.fileno()),
-                    stdin=asyncio.subprocess.DEVNULL,
-                )
-            except BaseException:
-                ours.close()
-                raise
+        process, self._channel = await start("dragoman.server.admin_process", listener)
         self._process = process
-        self._channel = await Channel.over(ours)
         if self._ending:
             self._channel.close()
         else:

@@ -1,4 +1,4 @@
-"""The talk between the supervisor and a worker: one JSON object a line over a socket pair.
+"""The talk between the supervisor and the processes that it starts: one JSON object a line over a socket pair.
 
 From the supervisor: `settings` (the first message, with the database's keys, and at each reload), `refused` (a reload that
 failed), `keys` (that have changed), `local` (the built-in model's state), `admin` (where the admin process answers), `drain`,
@@ -9,7 +9,9 @@ The admin process is told the same, and asks besides: `reload`, answered by `rel
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+import sys
 from typing import Any
 
 from dragoman.wire import json
@@ -46,3 +48,37 @@ class Channel:
 
     def close(self) -> None:
         self._writer.close()
+
+
+async def start(module: str, listener: socket.socket, *arguments: str) -> tuple[asyncio.subprocess.Process, Channel]:
+    """A process that runs `module` with the numbers of its end of the channel and of `listener`, and `arguments`. Raises
+    OSError."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        shared = (theirs.fileno(), listener.fileno())
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                module,
+                *map(str, shared),
+                *arguments,
+                pass_fds=shared,
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        except BaseException:
+            ours.close()
+            raise
+    return process, await Channel.over(ours)
+
+
+async def joined(control: int) -> tuple[Channel, dict[str, Any]] | None:
+    """A started process's end and its first message; None where the supervisor is gone already."""
+    channel = await Channel.over(socket.socket(fileno=control))
+    first = await channel.receive()
+    if first is None:
+        return None
+    # Ctrl-C reaches the whole process group; the supervisor decides when a process ends.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    return channel, first

@@ -14,7 +14,7 @@ import structlog
 from dragoman.ir import DragomanError, Overloaded, TooLarge
 from dragoman.observe.ids import request_id
 from dragoman.observe.logs import RequestEntry
-from dragoman.pipeline.authenticate import credential_in
+from dragoman.pipeline.authenticate import credential
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.closing import CLOSING, shutting_down
 from dragoman.pipeline.gateway import Gateway
@@ -147,7 +147,7 @@ class Handover:
         return self._origin
 
     def _name_of_key(self, caller: Caller) -> str | None:
-        secret = credential_in(caller.headers)[1]
+        secret = credential(caller.headers)[1]
         key = self._gateway.snapshot.keys.get(digest(secret)) if secret else None
         return key.name if key is not None else None
 

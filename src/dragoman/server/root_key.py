@@ -11,6 +11,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from dragoman.pipeline.key import digest
+from dragoman.store import Location
+from dragoman.store.keys import Keys
 from dragoman.store.secret import new_secret
 
 VARIABLE = "DRAGOMAN_ROOT_KEY"
@@ -67,3 +69,13 @@ def keep(data: Path, key: RootKey) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+
+
+def agree_on(location: Location, key: RootKey) -> bytes:
+    """The digest that is in force on all machines of a database: this one's where there was none yet. Blocks. Raises
+    StoreRefused."""
+    keys = Keys(location)
+    try:
+        return keys.agree_on_root_key(key.digest)
+    finally:
+        keys.close()

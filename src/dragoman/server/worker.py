@@ -8,52 +8,38 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import socket
-import ssl
 import sys
 import time
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
 import structlog
-import uvicorn
 import uvloop
 
 from dragoman.config import Settings
+from dragoman.config.presets import LOCAL_MODEL
 from dragoman.ledger import Journal, Ledger, journal_of
 from dragoman.observe import logs, metrics
 from dragoman.pipeline.closing import CLOSING
 from dragoman.pipeline.gateway import Gateway
-from dragoman.pipeline.key import Ring
-from dragoman.pipeline.snapshot import Snapshot, snapshot_of
 from dragoman.server.application import Application
-from dragoman.server.control import NO_JOURNAL, Channel
+from dragoman.server.control import NO_JOURNAL, Channel, joined
 from dragoman.server.engine import RemoteEngine
 from dragoman.server.handover import Handover
 from dragoman.server.http import CallerConnection
+from dragoman.server.listening import begin, server_of
+from dragoman.server.told import Told
 from dragoman.sharing import Change, SharedMeter, meter_of
-from dragoman.store import EntryTable, HeldKey, Store, location_of
+from dragoman.store import EntryTable, Store, location_of
 
 _log = structlog.get_logger(__name__)
 
-_KEEP_ALIVE_SECONDS = 75
 _COLLECT = (10_000, 20, 50)
 _FLUSH_SECONDS = 1.0
 _LONGEST_ACCEPTING = 5.0
 # For a request that was sent before its sender could know that we end.
 _IN_FLIGHT_SECONDS = 0.5
-
-
-def read_snapshot(message: dict[str, Any], ring: Ring) -> Snapshot:
-    return snapshot_of(
-        Settings.from_secret_json(message["settings"]),
-        demo=message["demo"],
-        root_key=bytes.fromhex(message["root_key"]),
-        trial_key=bytes.fromhex(message["trial_key"]) if message["trial_key"] else None,
-        keys=ring.keys,
-    )
 
 
 class NoJournal(Exception):
@@ -80,9 +66,8 @@ class Worker:
         self._channel = channel
         self._listener = listener
         self._directory = directory
-        self._ring = Ring()
-        self._ring.take(msgspec.convert(first["keys"], list[HeldKey]), whole=True)
-        snapshot = read_snapshot(first, self._ring)
+        self._told = Told(first)
+        snapshot = self._told.settings(first)
         log = snapshot.settings.log
         self._logs = logs.configure(log.format, log.level)
         self._tally = metrics.Tally()
@@ -112,31 +97,15 @@ class Worker:
         self._hurry = False
         application = Application(self._gateway, metrics=self._show_metrics, handover=self._handover)
         tls = snapshot.settings.server.tls
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                application,
-                http=CallerConnection,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                # X-Forwarded-For would be believed from any local process; and a layer more costs every request.
-                proxy_headers=False,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-                ssl_certfile=str(tls.certificate) if tls else None,
-                ssl_keyfile=str(tls.private_key) if tls else None,
-                timeout_graceful_shutdown=2,
-            )
+        self._server = server_of(
+            application,
+            http=CallerConnection,
+            ssl_certfile=str(tls.certificate) if tls else None,
+            ssl_keyfile=str(tls.private_key) if tls else None,
         )
 
     async def run(self) -> None:
-        config = self._server.config
-        config.load()
-        if config.ssl is not None:
-            config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=[self._listener])
+        await begin(self._server, self._listener)
         # What was imported lives as long as the process; the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -187,16 +156,15 @@ class Worker:
         while (message := await self._channel.receive()) is not None:
             match message["kind"]:
                 case "settings":
-                    self._gateway.swap(read_snapshot(message, self._ring))
+                    self._gateway.swap(self._told.settings(message))
                     self._tally.reload(success=True, timestamp=message["at"])
                 case "keys":
-                    self._ring.take(msgspec.convert(message["keys"], list[HeldKey]), whole=message["whole"])
-                    self._gateway.swap(self._gateway.snapshot.with_keys(self._ring.keys))
+                    self._gateway.swap(self._told.keys(message, self._gateway.snapshot))
                 case "refused":
                     self._tally.reload(success=False, timestamp=None)
                 case "local":
                     self._engine.tell(message)
-                    self._tally.local_model("smollm2-135m", message["state"])
+                    self._tally.local_model(LOCAL_MODEL, message["state"])
                 case "admin":
                     self._handover.tell(message["address"])
                 case "drain":
@@ -267,15 +235,9 @@ class Worker:
 
 
 async def _main(control: int, listen: int, directory: Path, number: int) -> None:
-    channel = await Channel.over(socket.socket(fileno=control))
-    first = await channel.receive()
-    if first is None:
-        return
-    # Ctrl-C reaches the whole process group; the supervisor decides when a worker ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    await Worker(channel, socket.socket(fileno=listen), directory, number, first).run()
+    if (told := await joined(control)) is not None:
+        channel, first = told
+        await Worker(channel, socket.socket(fileno=listen), directory, number, first).run()
 
 
 def main() -> None:
