@@ -112,6 +112,7 @@ import asyncio, os, pathlib, signal, sys
 from dragoman.store import Store, location_of
 async def main():
     store = Store.open(location_of(sys.argv[1], pathlib.Path(sys.argv[2])))
+    await store.warm()
     for number in range(20):
         assert await store.put_signatures("team", {f"c{number}": b"x"})
     os.kill(os.getpid(), signal.SIGKILL)
@@ -219,7 +220,7 @@ async def test_a_database_that_is_gone_fails_nobody(file: Location, server: str)
 async def test_a_full_disk_fails_nobody(file: Location) -> None:
     store = Store.open(file)
     await store.put_signatures("team", {"a": b"1"})
-    with store._writer._engine.connect() as connection:  # type: ignore[union-attr]
+    with store._writer._database._opened().connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 12")
     assert not await store.put_response(replace(ANSWER, items=b"x" * 1_000_000))
     assert await store.get_signatures("team", ["a"]) == {"a": b"1"}

@@ -6,7 +6,7 @@ was is the pipeline's to say, and the tables are the store's; here is the way be
 
 from pathlib import Path
 
-from dragoman.ledger.entry import FIELDS, Entry
+from dragoman.ledger.entry import Entry
 from dragoman.ledger.journal import FILES, SEGMENT_BYTES, Journal, JournalFull, make_room
 from dragoman.ledger.ledger import Ledger
 from dragoman.ledger.recovery import catch_up, has_any, remove_unfinished
@@ -21,7 +21,6 @@ def journal_of(data: Path) -> Path:
 
 
 __all__ = [
-    "FIELDS",
     "JOURNAL_BYTES",
     "Entry",
     "Journal",

@@ -39,10 +39,8 @@ class Entry(Struct, array_like=True, gc=False):
     client_closed: int
 
 
-FIELDS = Entry.__struct_fields__
-
 encode = msgspec.msgpack.Encoder().encode
 """An entry as the journal has it; a price is a list of its name and its detail."""
 
 decode = msgspec.msgpack.Decoder(list).decode
-"""The row that it becomes: a list of values in the order of FIELDS."""
+"""The row that it becomes: a list of values in the order of an entry's fields."""

@@ -62,11 +62,6 @@ class Journal:
             with suppress(OSError):
                 self._make_ready()
 
-    def waiting(self) -> int:
-        """Bytes that are not in the database yet."""
-        with self._turning:
-            return sum(one.end - one.mark for one in (*self._full, self._filling))
-
     # The other thread's side.
 
     def oldest(self) -> Segment:

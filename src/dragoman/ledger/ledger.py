@@ -43,10 +43,10 @@ class Ledger:
         self._idle = True
         self._wake = threading.Event()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
-        self._thread.start()
         self.entered = self.moved = self.failures = self.lost = 0
         self.trouble: str | None = None
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._thread.start()
 
     def enter(self, entry: Entry) -> None:
         """Once this returns, the entry outlives every process's death. What cannot be kept is counted and told in the log."""

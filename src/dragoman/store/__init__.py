@@ -1,7 +1,8 @@
 """The only SQL in the house: what must outlive one exchange, a worker and a restart.
 
-Answers that callers may ask for again, and vendors' proofs on tool calls; keys and the ledger are to move in. A store that is
-locked, full or gone fails no request: what is written into it is lost then, is counted, and is told in the log once.
+Answers that callers may ask for again, vendors' proofs on tool calls, keys and who changed them, the ledger. A store that is
+locked, full or gone fails no request: answers and proofs are lost then, are counted, and that is told in the log once; entries of
+the ledger wait in their journals.
 Importing this opens nothing and does not import SQLAlchemy, which takes a third of a second.
 """
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dragoman.store.database import Database
 from dragoman.store.loading import load
 from dragoman.store.location import Location
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
 
 class EntryTable:
-    """Opened with the first use, in the thread that uses it; importing SQLAlchemy takes a third of a second."""
+    """`close` when done."""
 
     def __init__(self, location: Location) -> None:
         self._location = location
-        self._engine: Engine | None = None
+        self._database = Database(location, writing=True)
         self._file: tuple[int, int] | None = None
 
     def put(self, rows: Sequence[Sequence[Any]], prices: Mapping[str, str] | None = None) -> int:
@@ -44,7 +45,7 @@ class EntryTable:
         rows: Sequence[Sequence[Any]],
         prices: Mapping[str, str] | None,
     ) -> int:
-        with self._open().begin() as connection:
+        with self._opened().begin() as connection:
             if prices:
                 from dragoman.store.ledger_statements import put_prices
 
@@ -53,25 +54,19 @@ class EntryTable:
 
     def prune(self, before: str) -> bool:
         """Deletes some of the entries with ids below `before`; whether there may be more. Raises what the database raises."""
-        load()
-        from dragoman.store.ledger_statements import prune_entries
+        with self._opened().begin() as connection:
+            from dragoman.store.ledger_statements import prune_entries
 
-        with self._open().begin() as connection:
             return prune_entries(connection, before)
 
     def close(self) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+        self._database.close()
+        self._file = None
 
-    def _open(self) -> Engine:
-        if self._engine is None:
-            load()
-            from dragoman.store.engine import engine_of
-
+    def _opened(self) -> Database:
+        if self._file is None:
             self._file = self._stands()
-            self._engine = engine_of(self._location, writing=True)
-        return self._engine
+        return self._database
 
     def _in_place(self) -> bool:
         try:

@@ -10,7 +10,8 @@ keys = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
-    # SHA-256 of the secret; null once the key is deleted, and then nothing but its id and name is left of it.
+    # SHA-256 of the secret; null once the key is deleted. Such a row stays: who was away for however long must learn that the key
+    # is no more, and entries of the ledger and lines of the audit name it.
     Column("digest", LargeBinary),
     # The secret's last characters, by which people tell one from another.
     Column("ending", Text, nullable=False),

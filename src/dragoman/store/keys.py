@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from dragoman.store.database import Database
 from dragoman.store.key_fields import InvalidKey, KeyEnded, KeyFields, NoSuchKey, patched, read_fields, shown
 from dragoman.store.key_rows import AuditRow, StoredKey
 from dragoman.store.location import Location
 from dragoman.store.secret import digest_of, ending_of, new_secret
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
 _ID = re.compile(r"key_[0-9a-f]{12}[0-9a-f]{12}", re.ASCII)
 _MOST_LISTED = 1000
@@ -56,9 +56,8 @@ class Keys:
     All raise StoreRefused where the database does not do its part."""
 
     def __init__(self, location: Location) -> None:
-        self._location = location
-        self._engines: dict[bool, Engine] = {}
-        self._opening = threading.Lock()
+        self._reading = Database(location, writing=False)
+        self._writing = Database(location, writing=True)
 
     def create(self, fields: Mapping[str, Any], actor: str) -> NewSecret:
         """`fields`: name, and models, limits, budget, metadata, expires_at as the admin API has them. Raises InvalidKey."""
@@ -85,20 +84,20 @@ class Keys:
             raise InvalidKey("limit", f"is not a whole number from 1 to {_MOST_LISTED}.")
         if cursor is not None and not _ID.fullmatch(cursor):
             raise InvalidKey("cursor", "is none that a list gave.")
-        with self._reading() as connection:
+        with self._reading.asked() as connection:
             found = _do.list_keys(connection, cursor, limit + 1, revoked)
         return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
     def show(self, id: str) -> StoredKey:
         """Raises NoSuchKey."""
-        with self._reading() as connection:
+        with self._reading.asked() as connection:
             return _existing(connection, id)
 
     def find(self, text: str) -> StoredKey:
         """By id, or by a name that only one key has, or only one that is not revoked. Raises NoSuchKey."""
         if _ID.fullmatch(text):
             return self.show(text)
-        with self._reading() as connection:
+        with self._reading.asked() as connection:
             found: list[StoredKey] = _do.keys_named(connection, text, _MOST_LISTED) if text.isprintable() else []
         some = [key for key in found if key.revoked is None] or found
         if not some:
@@ -174,50 +173,28 @@ class Keys:
             raise InvalidKey("limit", f"is not a whole number from 1 to {_MOST_LISTED}.")
         if cursor is not None and not re.fullmatch(r"[1-9][0-9]{0,17}", cursor, re.ASCII):
             raise InvalidKey("cursor", "is none that a list gave.")
-        with self._reading() as connection:
+        with self._reading.asked() as connection:
             found = _do.list_audit(connection, int(cursor) if cursor else None, limit + 1, subject)
         return AuditPage(found[:limit], str(found[limit - 1].id) if len(found) > limit else None)
 
     def note(self, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
         """A line of the audit for what was changed elsewhere. Nothing secret may be in `detail`."""
-        with self._connected(writing=True) as connection:
+        with self._writing.asked() as connection:
             _do.put_audit(connection, int(time.time()), actor, action, subject, detail)
 
     def agree_on_root_key(self, digest: bytes) -> bytes:
         """Puts the digest of a root key in place where there is none yet; the one that is in force on all machines."""
-        with self._connected(writing=True) as connection:
+        with self._writing.asked() as connection:
             return bytes.fromhex(_do.agree_on_setting(connection, "root_key", digest.hex()))
 
     def close(self) -> None:
-        for engine in self._engines.values():
-            engine.dispose()
-        self._engines.clear()
+        self._reading.close()
+        self._writing.close()
 
     @contextmanager
     def _changing(self) -> Iterator[tuple[Connection, int]]:
-        with self._connected(writing=True) as connection:
+        with self._writing.asked() as connection:
             yield connection, _do.next_version(connection)
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._connected(writing=False) as connection:
-            yield connection
-
-    @contextmanager
-    def _connected(self, *, writing: bool) -> Iterator[Connection]:
-        from sqlalchemy.exc import SQLAlchemyError
-
-        from dragoman.store.engine import engine_of
-
-        with self._opening:
-            engine = self._engines.get(writing)
-            if engine is None:
-                engine = self._engines[writing] = engine_of(self._location, writing=writing)
-        try:
-            with engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise self._location.refused(error) from None
 
 
 class _Statements:

@@ -6,7 +6,6 @@ What is to be written and cannot be is counted and told in the log when it begin
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
-from dragoman.store.loading import load
+from dragoman.store.database import Database
 from dragoman.store.location import Location
 from dragoman.store.rows import StoredResponse
 from dragoman.store.writer import StoreUnavailable, Writer
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -45,10 +44,9 @@ class Store:
 
     def __init__(self, location: Location) -> None:
         self._location = location
-        self._writer = Writer(self._open_to_write, _doing_prune)
+        self._writer = Writer(Database(location, writing=True), _doing_prune)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
-        self._reading: Engine | None = None
-        self._opening = threading.Lock()
+        self._reading = Database(location, writing=False)
         # "read", "write": a disk that is full is read well, so neither is told from the other.
         self._unwell: set[str] = set()
         self.failures = 0
@@ -115,8 +113,7 @@ class Store:
         """What was handed in is written first."""
         await asyncio.get_running_loop().run_in_executor(None, self._writer.close, _CLOSE_SECONDS)
         self._readers.shutdown(wait=False, cancel_futures=True)
-        if self._reading is not None:
-            self._reading.dispose()
+        self._reading.close()
 
     async def _write(self, job: Callable[[Connection], Any], longest: float | None = None) -> bool:
         began = time.monotonic()
@@ -155,20 +152,8 @@ class Store:
             raise self._failed("read", error) from None
 
     def _read_here(self, job: Callable[[Connection], T]) -> T:
-        with self._opening:
-            if self._reading is None:
-                load()
-                from dragoman.store.engine import engine_of
-
-                self._reading = engine_of(self._location, writing=False)
         with self._reading.begin() as connection:
             return job(connection)
-
-    def _open_to_write(self) -> Engine:
-        load()
-        from dragoman.store.engine import engine_of
-
-        return engine_of(self._location, writing=True)
 
     def _failed(self, what: str, error: BaseException) -> StoreUnavailable:
         self.failures += 1

@@ -13,8 +13,10 @@ from contextlib import suppress
 from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING, Any
 
+from dragoman.store.database import Database
+
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
 _MOST_WAITING = 2048
 _MOST_AT_ONCE = 256
@@ -28,15 +30,14 @@ class StoreUnavailable(Exception):
 
 
 class Writer:
-    """`open_engine` is called in the thread. `prune` deletes some of what is too old and says whether there may be more."""
+    """`prune` deletes some of what is too old and says whether there may be more."""
 
-    def __init__(self, open_engine: Callable[[], Engine], prune: Callable[[Connection], bool]) -> None:
-        self._open_engine = open_engine
+    def __init__(self, database: Database, prune: Callable[[Connection], bool]) -> None:
+        self._database = database
         self._prune = prune
         self._queue: Queue[tuple[Job, asyncio.Future[Any]] | None] = Queue(_MOST_WAITING)
         self._loop = asyncio.get_running_loop()
         self._thread: threading.Thread | None = None
-        self._engine: Engine | None = None
         self._prune_at = 0.0
 
     def submit(self, job: Job) -> asyncio.Future[Any]:
@@ -69,8 +70,7 @@ class Writer:
                 self._write(batch)
             elif going:
                 self._tidy()
-        if self._engine is not None:
-            self._engine.dispose()
+        self._database.close()
 
     def _gather(self) -> tuple[list[tuple[Job, asyncio.Future[Any]]], bool]:
         """What waits, and whether more may come; nothing where it is time to tidy up."""
@@ -90,9 +90,7 @@ class Writer:
         """All in one transaction. Where one of them is at fault and not the database, the others must not pay for it."""
         results: list[Any] | StoreUnavailable
         try:
-            if self._engine is None:
-                self._engine = self._open_engine()
-            with self._engine.begin() as connection:
+            with self._database.begin() as connection:
                 results = [job(connection) for job, _ in batch]
         except Exception as error:
             # Two workers that put the same rows in another order wait for each other, until the server ends one of them.
@@ -110,11 +108,9 @@ class Writer:
     def _tidy(self) -> None:
         self._prune_at = time.monotonic() + _PRUNE_SECONDS
         try:
-            if self._engine is None:
-                self._engine = self._open_engine()
             more = True
             while more and self._queue.empty():
-                with self._engine.begin() as connection:
+                with self._database.begin() as connection:
                     more = self._prune(connection)
         except Exception:
             return  # the next write will say what is wrong; the next round tries again
