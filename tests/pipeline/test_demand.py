@@ -7,35 +7,44 @@ from typing import Any
 
 import pytest
 
-from dragoman.pipeline.demand import output_bound
-from dragoman.pipeline.estimate import input_tokens, most_input_tokens
+from dragoman.pipeline.estimate import Reading
+from dragoman.protocols.base import Peek, Route
+from dragoman.protocols.known import PROTOCOLS
+
+ROUTE = Route("generate", model="m")
+
+
+def peek(protocol: str, **body: Any) -> Peek:
+    return PROTOCOLS[protocol].peek(json.dumps({"model": "m", **body}).encode(), ROUTE)
 
 
 @pytest.mark.parametrize(
-    ("body", "found"),
+    ("protocol", "body", "found"),
     [
-        ({"max_tokens": 5}, (5, 1)),
-        ({"max_completion_tokens": 6, "max_tokens": 5, "n": 3}, (6, 3)),
-        ({"max_output_tokens": 7}, (7, 1)),
-        ({"generationConfig": {"maxOutputTokens": 8, "candidateCount": 2}}, (8, 2)),
-        ({"generation_config": {"max_output_tokens": 9}}, (9, 1)),
-        ({"max_tokens": 0}, (0, 1)),
-        ({"messages": []}, (None, 1)),
-        ({"max_tokens": "5", "n": None}, (None, 1)),
-        ({"max_tokens": 5.5, "n": True}, (None, 1)),
-        ({"max_tokens": -1, "n": 0}, (None, 1)),
-        ({"max_tokens": 10**30}, (None, 1)),
-        ({"generationConfig": []}, (None, 1)),
-        ([], (None, 1)),
+        ("openai-chat", {"max_tokens": 5}, (5, 1)),
+        ("openai-chat", {"max_completion_tokens": 6, "max_tokens": 5, "n": 3}, (6, 3)),
+        ("openai-chat", {"max_tokens": 0}, (0, 1)),
+        ("openai-chat", {"messages": []}, (None, 1)),
+        ("openai-chat", {"max_tokens": "5", "n": None}, (None, 1)),
+        ("openai-chat", {"max_tokens": 5.5, "n": True}, (None, 1)),
+        ("openai-chat", {"max_tokens": -1, "n": 0}, (None, 1)),
+        ("openai-chat", {"max_tokens": 10**30, "n": [2]}, (None, 1)),
+        ("openai-responses", {"max_output_tokens": 7}, (7, 1)),
+        ("openai-responses", {"max_output_tokens": {}}, (None, 1)),
+        ("anthropic", {"max_tokens": 9}, (9, 1)),
+        ("anthropic", {"max_tokens": None}, (None, 1)),
+        ("gemini", {"generationConfig": {"maxOutputTokens": 8, "candidateCount": 2}}, (8, 2)),
+        ("gemini", {"generation_config": {"max_output_tokens": 9, "candidate_count": 3}}, (9, 3)),
+        ("gemini", {"generationConfig": {"responseSchema": {"type": "OBJECT"}}}, (None, 1)),
+        ("gemini", {"generationConfig": {"maxOutputTokens": "8"}}, (None, 1)),
+        ("gemini", {"generationConfig": []}, (None, 1)),
+        ("gemini", {"generationConfig": None}, (None, 1)),
+        ("gemini", {"contents": []}, (None, 1)),
     ],
 )
-def test_bounds(body: Any, found: tuple[int | None, int]) -> None:
-    assert output_bound(json.dumps(body).encode()) == found
-
-
-def test_what_is_no_json_is_judged_elsewhere() -> None:
-    assert output_bound(b"{") == (None, 1)
-    assert output_bound(b"[" * 100_000) == (None, 1)
+def test_bounds(protocol: str, body: dict[str, Any], found: tuple[int | None, int]) -> None:
+    told = peek(protocol, **body)
+    assert (told.bound, told.answers) == found
 
 
 @pytest.mark.parametrize(
@@ -43,13 +52,17 @@ def test_what_is_no_json_is_judged_elsewhere() -> None:
 )
 def test_the_ceiling_is_above_the_guess(text: str) -> None:
     body = json.dumps({"messages": [{"role": "user", "content": text}]}, ensure_ascii=False).encode()
-    assert input_tokens(body) < most_input_tokens(body)
+    reading = Reading(body)
+    assert reading.tokens() < reading.most_tokens()
     # No tokenizer in use makes more tokens of a text than it has characters, or half its bytes if those are more.
-    assert most_input_tokens(body) >= len(text) / 2
+    assert reading.most_tokens() >= len(text) / 2
+    assert reading.tokens(4000) == pytest.approx(reading.tokens() + 1000, abs=1)
+    assert reading.most_tokens(4000) == reading.most_tokens() + 2000
 
 
 def test_a_picture_is_no_text() -> None:
     picture = "A" * 400_000
     body = json.dumps({"messages": [{"role": "user", "content": [{"image_url": {"url": picture}}]}]}).encode()
-    assert 1200 <= input_tokens(body) < 1300
-    assert 10_000 <= most_input_tokens(body) < 10_100
+    reading = Reading(body)
+    assert 1200 <= reading.tokens() < 1300
+    assert 10_000 <= reading.most_tokens() < 10_100

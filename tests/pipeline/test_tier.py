@@ -17,7 +17,7 @@ SETTINGS = Settings.model_validate(
 
 def call(body: bytes, answer: bytes = b"") -> Call:
     made = Call(snapshot_of(SETTINGS, demo=False, root_key=None))
-    made.body, made.sample = body, answer
+    made.body, made.answer = body, answer
     return made
 
 
@@ -62,3 +62,12 @@ def test_a_tier_has_its_own_price() -> None:
     default = made.snapshot.price(target.model, target, made.when, "default")
     assert default is not None
     assert default.rates == usual.rates
+
+
+def test_a_stream_tells_it_in_one_of_its_pieces() -> None:
+    made, target = call(b'{"service_tier":"flex"}'), tiered()
+    made.stream = True
+    assert tier_billed(made, target) == "flex"
+    for piece in (b"data: {}", b'data: {"service_tier":"default"}', b"data: [DONE]"):
+        made.heard.add(piece)
+    assert tier_billed(made, target) == "default"

@@ -33,7 +33,7 @@ from dragoman.ir import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from dragoman.pipeline.authenticate import credential_in
+from dragoman.pipeline.authenticate import credential
 from dragoman.pipeline.key import digest, end_text, expired
 from dragoman.protocols.openai.errors import write_error
 from dragoman.store import StoreRefused
@@ -126,7 +126,7 @@ class _Place:
 
     def _check_key(self, request: Request) -> None:
         """Raises Unauthenticated, Forbidden. A query's `key` is none here: it is a filter."""
-        carrier, secret = credential_in(dict(request.headers.raw))
+        carrier, secret = credential(dict(request.headers.raw))
         if not secret:
             raise Unauthenticated("Send the root key as 'Authorization: Bearer KEY'.")
         key = self._desk.gateway.snapshot.keys.get(digest(secret))

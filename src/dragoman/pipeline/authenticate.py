@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
 from dragoman.ir import Forbidden, Unauthenticated
@@ -13,7 +12,7 @@ from dragoman.pipeline.key import digest, end_text, expired
 
 def authenticate(call: Call, caller: Caller) -> None:
     """Sets `key`. Raises Unauthenticated, which names the header that the refused key came in."""
-    carrier, secret = credential(caller)
+    carrier, secret = credential(caller.headers, caller.query)
     if not secret:
         raise Unauthenticated(
             "No API key in the request. Send one as 'Authorization: Bearer KEY' "
@@ -30,28 +29,9 @@ def authenticate(call: Call, caller: Caller) -> None:
     call.key = key
 
 
-class Sender(Protocol):
-    headers: dict[bytes, bytes]
-    query: bytes
-
-
-class _Headers:
-    """A sender whose query holds no key."""
-
-    query = b""
-
-    def __init__(self, headers: dict[bytes, bytes]) -> None:
-        self.headers = headers
-
-
-def credential_in(headers: dict[bytes, bytes]) -> tuple[str, bytes]:
-    """As `credential` has it, for where a query's `key` means something else."""
-    return credential(_Headers(headers))
-
-
-def credential(caller: Sender) -> tuple[str, bytes]:
-    """Where the caller's key is, in words, and the key; ("", b"") where there is none."""
-    headers = caller.headers
+def credential(headers: dict[bytes, bytes], query: bytes = b"") -> tuple[str, bytes]:
+    """Where the caller's key is, in words, and the key; ("", b"") where there is none. Without a `query`, its `key` is something
+    else."""
     bearer = headers.get(b"authorization")
     if bearer:
         scheme, _, secret = bearer.strip().partition(b" ")
@@ -61,8 +41,8 @@ def credential(caller: Sender) -> tuple[str, bytes]:
         secret = headers.get(name, b"").strip()
         if secret:
             return f"the {name.decode()} header", secret
-        if name == b"x-goog-api-key" and b"key=" in caller.query:
-            for part in caller.query.split(b"&"):
+        if name == b"x-goog-api-key" and b"key=" in query:
+            for part in query.split(b"&"):
                 if part.startswith(b"key=") and part[4:]:
                     return "the key= parameter", unquote_to_bytes(part[4:])
     if bearer:

@@ -7,23 +7,28 @@ from typing import TYPE_CHECKING
 
 from dragoman.ir import Loss, Losses, Request, Usage
 from dragoman.observe.ids import request_id
+from dragoman.pipeline.estimate import Heard
 from dragoman.pipeline.header_text import header_text
 from dragoman.protocols.base import Headers, Peek, Route, WireProtocol
 
 if TYPE_CHECKING:
     from dragoman.carry import Inward, Signatures
     from dragoman.catalog.directory import Resolved
-    from dragoman.limits import Grant, Rule, Standing
+    from dragoman.limits import Grant, Standing
     from dragoman.pipeline.key import Key
     from dragoman.pipeline.snapshot import Snapshot
     from dragoman.pipeline.state import State
     from dragoman.pipeline.step import Step
+
+# The service tier of a request in which nobody has looked for one.
+UNREAD = ""
 
 
 class Call:
     """Filled in by one step after the other. Times are of `perf_counter`, in seconds."""
 
     __slots__ = (
+        "answer",
         "attempts",
         "body",
         "carries",
@@ -31,6 +36,7 @@ class Call:
         "error",
         "first_byte",
         "grant",
+        "heard",
         "id",
         "inward",
         "key",
@@ -38,17 +44,11 @@ class Call:
         "model",
         "passed",
         "peek",
-        "pieces",
         "protocol",
         "recorded",
-        "relayed",
         "request",
         "resolved",
         "route",
-        "rules",
-        "said",
-        "sample",
-        "samples",
         "signatures",
         "snapshot",
         "standing",
@@ -93,17 +93,11 @@ class Call:
         self.first_byte: float | None = None
         self.upstream = 0.0
         self.client_closed = False
-        # For guessing what was used where no vendor tells: how many bytes were streamed to the caller, the longest piece of them
-        # or the vendor's whole answer, and the characters of that; how many pieces, and some of them with what went before.
-        self.relayed = 0
-        self.sample = b""
-        self.pieces = 0
-        self.samples: tuple[tuple[int, bytes], ...] = ()
-        self.said = 0
+        self.answer = b""  # the vendor's own, where it came whole
+        self.heard = Heard()
         self.recorded = False
-        # What limits the request, what it was granted, and what is left.
-        self.tier: str | None = None
-        self.rules: tuple[Rule, ...] = ()
+        self.tier: str | None = UNREAD
+        # What it was granted of what limits it, and what is left.
         self.grant: Grant | None = None
         self.standing: Standing | None = None
 

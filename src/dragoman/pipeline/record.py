@@ -110,11 +110,16 @@ def _used(call: Call) -> Usage | None:
     usage = call.usage
     begun = call.first_byte is not None
     if begun and call.error is None:
-        return usage if usage is not None else estimated(call)
+        return usage if usage is not None else _estimated(call)
     # Cut off: in the middle of its answer, or while a vendor was at work on it.
     if begun or (call.client_closed and call.attempts):
-        return estimated(call)
+        return _estimated(call)
     return None
+
+
+def _estimated(call: Call) -> Usage:
+    assert call.protocol is not None
+    return estimated(call.usage, call.body, call.heard, call.protocol)
 
 
 def _cost(call: Call, gateway: Gateway, usage: Usage | None) -> tuple[int | None, str | None]:
@@ -178,21 +183,16 @@ def _losses(call: Call) -> str | None:
 
 def _units(usage: Usage) -> str | None:
     """What of the usage has no column of its own; of most there is nothing."""
-    if not (
-        usage.input_by_modality
-        or usage.output_by_modality
-        or usage.cached_by_modality
-        or usage.tool_input_by_modality
-        or usage.cache_write_hour
+    told: dict[str, object] = {}
+    for name, counts in (
+        ("input", usage.input_by_modality + usage.tool_input_by_modality),
+        ("output", usage.output_by_modality),
+        ("cached", usage.cached_by_modality),
     ):
-        return None
-    told = {
-        "input": _beyond_text((*usage.input_by_modality, *usage.tool_input_by_modality)),
-        "output": _beyond_text(usage.output_by_modality),
-        "cached": _beyond_text(usage.cached_by_modality),
-        "cache_write_hour": usage.cache_write_hour,
-    }
-    told = {name: value for name, value in told.items() if value}
+        if counts and (beyond := _beyond_text(counts)):
+            told[name] = beyond
+    if usage.cache_write_hour:
+        told["cache_write_hour"] = usage.cache_write_hour
     return json.encode(told).decode() if told else None
 
 

@@ -75,7 +75,7 @@ async def _whole(call: Call, step: Step, response: IncomingResponse) -> bytes:
 
 
 async def _relay_whole(call: Call, caller: Caller, gateway: Gateway, step: Step, response: IncomingResponse) -> None:
-    body = call.sample = await _whole(call, step, response)
+    body = call.answer = await _whole(call, step, response)
     if (kind := content_type(response)) != _JSON:
         _expect(kind, (_JSON,), step)
     neutral = None
@@ -97,7 +97,7 @@ async def _relay_whole(call: Call, caller: Caller, gateway: Gateway, step: Step,
     if wants_output_text(call, caller):
         answer = _with_output_text(answer, step.protocol.read_response(body))
     if call.usage is None and call.route is not None and call.route.operation == "generate":
-        call.said = characters(neutral if neutral is not None else step.protocol.read_response(body))
+        call.heard.characters = characters(neutral if neutral is not None else step.protocol.read_response(body))
     call.status = 200
     call.first_byte = perf_counter()
     record(call, gateway)
@@ -125,10 +125,10 @@ async def _relay_stream_untouched(
                 _note(call, tap.failed)
             # A JSON array that is no answer is only known by what is in it.
             held = out if call.route.array and not tap.started else b""
+            if out and not held:
+                call.heard.add(out)
             if tap.ended or tap.failed is not None:
                 call.usage = tap.usage
-                if call.usage is None:
-                    _weigh(call, out)
                 _record_stream(call, gateway)
             if out and not held:
                 await _pass_on(call, caller, content_type(response), out)
@@ -136,6 +136,7 @@ async def _relay_stream_untouched(
         if call.state is not None:
             await call.state.keep_streamed(call, tap)
         if out:
+            call.heard.add(out)
             await _pass_on(call, caller, content_type(response), out)
         if not tap.finished and tap.failed is None:
             raise UpstreamBroken(
@@ -181,9 +182,10 @@ async def _relay_stream_translated(
             if writer is None:
                 writer = _writer(call, events, step)
             out = writer.write(events)
+            if out:
+                call.heard.add(out)
             if failed is not None:
                 _keep_losses(call, writer)
-                _weigh(call, out)
                 record(call, gateway)
             if out:
                 await _pass_on(call, caller, writer.content_type, out)
@@ -243,19 +245,7 @@ async def _pass_on(call: Call, caller: Caller, kind: bytes, out: bytes) -> None:
             *call.headers(),
         ]
         await caller.start(200, headers)
-    _weigh(call, out)
     await caller.write(out)
-
-
-def _weigh(call: Call, out: bytes) -> None:
-    """For an estimate, should there be no counts: the first pieces are kept, and one for each doubling of their number. Once the
-    request is recorded, nothing is estimated any more."""
-    call.pieces = pieces = call.pieces + 1
-    if pieces <= 8 or not pieces & (pieces - 1):
-        call.samples = (*call.samples, (call.relayed, out))
-    call.relayed += len(out)
-    if len(out) > len(call.sample):
-        call.sample = out
 
 
 def _keep_losses(call: Call, writer: StreamWriter) -> None:

@@ -33,13 +33,15 @@ async def reserve(call: Call, gateway: Gateway, steps: Sequence[Step]) -> Sequen
     """The steps that the request may take. Raises TooManyRequests, Forbidden where its price is not known and must be, Overloaded
     where nobody can tell what is left of a budget."""
     meter = gateway.meter
-    call.rules = rules = rules_of(call)
+    rules = rules_of(call)
     if not rules or meter is None:
         return steps
+    assert call.route is not None
     tokens = money = False
-    for rule in rules:
-        money = money or rule.budget is not None
-        tokens = tokens or (rule.limits is not None and rule.limits.tokens_per_minute is not None)
+    if call.route.operation == "generate":  # to have tokens counted uses none
+        for rule in rules:
+            money = money or rule.budget is not None
+            tokens = tokens or (rule.limits is not None and rule.limits.tokens_per_minute is not None)
     prices: list[Price | None] | None = None
     if money:
         steps, prices = _priced(call, steps)
@@ -47,7 +49,7 @@ async def reserve(call: Call, gateway: Gateway, steps: Sequence[Step]) -> Sequen
             for rule, window in meter.unprimed(rules, call.when):
                 await prime(gateway, rule, window)
             _remember(gateway, rules[0].id, call.when)
-    demand = demand_of(call.body, prices) if tokens or money else gateway.one_request
+    demand = demand_of(call, prices) if tokens or money else gateway.one_request
     if not demand.bounded:
         demand.tokens = _assumed(demand.tokens, rules)
     now = monotonic()

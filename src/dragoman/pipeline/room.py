@@ -38,7 +38,7 @@ def check_room(call: Call, step: Step) -> None:
     body = call.body
     if len(body) <= SHORT:
         return
-    window = call.snapshot.limit(call.resolved.name, step.target)
+    window = call.snapshot.window(call.resolved.name, step.target)
     if window is None or len(body) <= 2 * window or _most_words(body) <= window:
         return
     if any(_LARGER in value for _, value in (*call.passed, *step.endpoint.extra_headers)):

@@ -48,7 +48,7 @@ class Snapshot(Struct, frozen=True):
         """What `target` costs under the public `name` at `at`, in Unix seconds; None where that is not known."""
         return self.book.price_of(target.provider, target.model, at, self.prices.get(name), tier)
 
-    def limit(self, name: str, target: Target) -> int | None:
+    def window(self, name: str, target: Target) -> int | None:
         """The input tokens beyond which `target`, under the public `name`, surely refuses; None where that is not known."""
         return self.windows.get(name) or self.book.limit_of(target.provider, target.model)
 

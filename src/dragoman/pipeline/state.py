@@ -64,6 +64,7 @@ class State:
 
     __slots__ = (
         "_asked", "_earlier", "_items", "_limit", "_makers", "_native", "_owner", "_refusal", "_store", "_too_long",
+        "named_bytes",
     )  # fmt: skip
 
     def __init__(self, store: Store | None, owner: str, body: bytes, limit: int) -> None:
@@ -71,6 +72,7 @@ class State:
         self._owner = owner
         self._limit = limit
         self._asked: Asked = asked(body)
+        self.named_bytes = 0  # how long what it names is, about
         self._earlier: list[Json] = []
         self._items: dict[str, Json] = {}
         self._makers: dict[str, str] = {}  # the provider that knows an item by its id
@@ -90,6 +92,7 @@ class State:
             first = links[-1]
             self._native = first.provider if is_native(first) else None
             for link in links:
+                self.named_bytes += len(link.items) + len(link.response)
                 told = _told(link)
                 self._earlier += _given(link)
                 self._earlier += told
@@ -120,6 +123,7 @@ class State:
             if id not in sizes:
                 sizes[id] = len(encode(self._items[id]))
             room -= sizes[id]
+            self.named_bytes += sizes[id]
             if room < 0:
                 raise BadRequest(
                     f"The items that 'input' names are longer than {self._limit} bytes, the most this gateway takes "

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 from typing import Protocol as Interface
 
-from msgspec import Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import DragomanError, Event, Loss, Losses, Request, Response, Spelling, UpstreamRefused, Usage
@@ -43,12 +43,26 @@ class Route(Struct, frozen=True, gc=False):
 
 
 class Peek(Struct, frozen=True, gc=False):
-    """What routing must know of a body: the model's name, whether the answer streams, and whether a streaming caller
-    asked for token counts."""
+    """What routing and limits must know of a body: the model's name, whether the answer streams, and whether a streaming caller
+    asked for token counts; `bound` is the most tokens that each of `answers` may have, None where the caller sets none."""
 
     model: str
     stream: bool
     include_usage: bool = True
+    bound: int | None = None
+    answers: int = 1
+
+
+def count_in(*members: Raw | UnsetType) -> int | None:
+    """The first of a body's members that is a count, for `Peek`; None where none is. What else it may be is said by who reads it.
+
+    Never decoded with the body around it: that would refuse numbers of hundreds of digits without saying where they stand."""
+    for member in members:
+        if member is not UNSET:
+            text = bytes(member)
+            if text.isdigit() and len(text) < 10:
+                return int(text)
+    return None
 
 
 class Outgoing(Struct, frozen=True, gc=False):

@@ -18,18 +18,25 @@ from dragoman.protocols.anthropic import fields, proofs
 from dragoman.protocols.anthropic.deeds import MINTED
 from dragoman.protocols.anthropic.unthought import OFF, WITHOUT, without_thinking
 from dragoman.protocols.anthropic.write_request import COUNT_PATH, PATH
-from dragoman.protocols.base import Outgoing, Peek, Route
-from dragoman.wire.body import decode_head, head_of, members, with_model
+from dragoman.protocols.base import Outgoing, Peek, Route, count_in
+from dragoman.wire.body import Head, head_of, members, with_model
 from dragoman.wire.json import decode, encode
 
 _ANOTHERS = "what another vendor made is not sent to this one"
 _MARKS = (b'"' + proofs.TAG.encode(), b'"' + MINTED.encode())
 
 
+class _Head(Head, gc=False):
+    max_tokens: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+
+
 def peek(body: bytes, route: Route) -> Peek:
     """Checks that the whole body is JSON and names a model. Raises BadRequest."""
-    head = head_of(body, decode_head, fields, dotted=True)
-    return Peek(head.model, bool(head.stream) and route.operation == "generate")
+    head = head_of(body, _decode_head, fields, dotted=True)
+    return Peek(head.model, bool(head.stream) and route.operation == "generate", bound=count_in(head.max_tokens))
 
 
 def forward(body: bytes, peeked: Peek, route: Route, model: str, profile: Profile) -> Outgoing:
@@ -78,19 +85,17 @@ def _without_foreign(body: bytes) -> tuple[bytes, tuple[Loss, ...]]:
     if not changed:
         return body, ()
     held["messages"] = msgspec.Raw(encode(kept))
-    if unsigned and (asked := _thinking_asked(held.get("thinking"))) and _ends_with_result(kept):
+    if unsigned and _thinking_enabled(held.get("thinking")) and _ends_with_result(kept):
         # 400 "Expected `thinking` or `redacted_thinking`, but found `tool_use`": this step was another model's.
         held["thinking"] = OFF
-        losses.append(Loss(asked, WITHOUT))
+        losses.append(Loss("thinking.budget_tokens", WITHOUT))
     return encode(held), tuple(losses)
 
 
-def _thinking_asked(raw: msgspec.Raw | None) -> str:
-    """Where the body asks for thinking; "" where it does not."""
+def _thinking_enabled(raw: msgspec.Raw | None) -> bool:
+    """Whether each step has to begin with a thought; adaptive thinking asks that of none."""
     asked = None if raw is None else decode(bytes(raw))
-    if type(asked) is not dict or asked.get("type") == "disabled":
-        return ""
-    return "thinking.budget_tokens" if "budget_tokens" in asked else "thinking"
+    return type(asked) is dict and asked.get("type") == "enabled"
 
 
 def _is_foreign(block: Any) -> bool:

@@ -16,7 +16,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, BuiltinTool, Extra, FunctionTool, Loss, UpstreamBroken, Usage
-from dragoman.protocols.base import Outgoing, Peek, Route
+from dragoman.protocols.base import Outgoing, Peek, Route, count_in
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.read_response import answer_in
 from dragoman.protocols.gemini.read_tools import ALIASES, read_openai_shape
@@ -34,8 +34,18 @@ _TOOL_NAMES = {
 _TOOL_WORDS = tuple(f'"{word}"'.encode() for word in ("function", *ALIASES))
 
 
-class _AnyObject(Struct):
-    """Any JSON object; its members are checked to be JSON and not kept."""
+class _Head(Struct, gc=False):
+    """Any JSON object; its members are checked to be JSON, and but for these not kept."""
+
+    generationConfig: Raw | UnsetType = UNSET
+    generation_config: Raw | UnsetType = UNSET
+
+
+class _Bounds(Struct, gc=False):
+    maxOutputTokens: Raw | UnsetType = UNSET
+    max_output_tokens: Raw | UnsetType = UNSET
+    candidateCount: Raw | UnsetType = UNSET
+    candidate_count: Raw | UnsetType = UNSET
 
 
 class _Answer(Struct, gc=False):
@@ -47,12 +57,13 @@ class _Answer(Struct, gc=False):
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
-_check = msgspec.json.Decoder(_AnyObject).decode
+_decode_head = msgspec.json.Decoder(_Head).decode
+_decode_bounds = msgspec.json.Decoder(_Bounds).decode
 
 
 def peek(body: bytes, route: Route) -> Peek:
     try:
-        _check(body)
+        head = _decode_head(body)
         if not body.isascii():
             body.decode()  # the decoder does not look into the strings it skips
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -60,7 +71,18 @@ def peek(body: bytes, route: Route) -> Peek:
         raise BadRequest("The request body is not valid JSON.", code="invalid_json") from None
     if not route.model:
         raise BadRequest("The path names no model.", param="model", code="missing_model")
-    return Peek(route.model, bool(route.stream))
+    config = head.generationConfig if head.generationConfig is not UNSET else head.generation_config
+    bound, answers = (None, 1) if config is UNSET else _bounds(config)
+    return Peek(route.model, bool(route.stream), True, bound, answers)
+
+
+def _bounds(config: Raw) -> tuple[int | None, int]:
+    try:
+        told = _decode_bounds(config)
+    except msgspec.ValidationError:  # the vendor says what is wrong
+        return None, 1
+    answers = count_in(told.candidateCount, told.candidate_count)
+    return count_in(told.maxOutputTokens, told.max_output_tokens), answers or 1
 
 
 def forward(body: bytes, route: Route, model: str, profile: Profile) -> Outgoing:

@@ -14,11 +14,11 @@ A body is parsed for a mend only when a search of its bytes finds the word.
 """
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import Loss
-from dragoman.protocols.base import Outgoing, Peek
+from dragoman.protocols.base import Outgoing, Peek, count_in
 from dragoman.protocols.openai import fields
 from dragoman.protocols.openai.capabilities import check_format, no_functions, no_pictures
 from dragoman.protocols.openai_chat.extra_body import lifted
@@ -35,6 +35,9 @@ class _StreamOptions(Struct, gc=False):
 
 class _Head(Head, gc=False):
     stream_options: _StreamOptions | None = None
+    max_completion_tokens: Raw | UnsetType = UNSET
+    max_tokens: Raw | UnsetType = UNSET
+    n: Raw | UnsetType = UNSET
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
@@ -46,7 +49,9 @@ def peek(body: bytes) -> Peek:
     """Checks that the whole body is JSON and names a model. Raises BadRequest."""
     head = head_of(body, _decode_head, fields)
     options = head.stream_options
-    return Peek(head.model, bool(head.stream), options is not None and bool(options.include_usage))
+    include_usage = options is not None and bool(options.include_usage)
+    bound = count_in(head.max_completion_tokens, head.max_tokens)
+    return Peek(head.model, bool(head.stream), include_usage, bound, count_in(head.n) or 1)
 
 
 def forward(body: bytes, peeked: Peek, model: str, profile: Profile) -> Outgoing:

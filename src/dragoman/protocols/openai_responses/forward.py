@@ -5,21 +5,31 @@
   the vendor would refuse them; those that carry its own get their own id and proof back.
 """
 
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
 from dragoman.catalog.profile import Profile
-from dragoman.protocols.base import Outgoing, Peek, Route
+from dragoman.protocols.base import Outgoing, Peek, Route, count_in
 from dragoman.protocols.openai import fields
 from dragoman.protocols.openai_responses import unfit
 from dragoman.protocols.openai_responses.history import readable
-from dragoman.wire.body import decode_head, head_of, with_model
+from dragoman.wire.body import Head, head_of, with_model
 
 PATH = "/responses"
 COUNT_PATH = "/responses/input_tokens"
 
 
+class _Head(Head, gc=False):
+    max_output_tokens: Raw | UnsetType = UNSET
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+
+
 def peek(body: bytes) -> Peek:
     """Checks that the whole body is JSON and names a model. Raises BadRequest."""
-    head = head_of(body, decode_head, fields)
-    return Peek(head.model, bool(head.stream))
+    head = head_of(body, _decode_head, fields)
+    return Peek(head.model, bool(head.stream), bound=count_in(head.max_output_tokens))
 
 
 def forward(body: bytes, peeked: Peek, route: Route, model: str, profile: Profile) -> Outgoing:
