@@ -6,13 +6,15 @@ What every protocol's goldens are held to stands here too: streams read in any p
 
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from dragoman.ir import DragomanError, Event, Failed, Losses, UpstreamError, UpstreamRefused
+from dragoman.catalog.profile import profile_for
+from dragoman.ir import BadRequest, DragomanError, Event, Failed, Losses, UpstreamError, UpstreamRefused
 from dragoman.protocols.base import Route, Stamp, WireProtocol
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -62,6 +64,46 @@ def check(case: Path, suffix: str, got: Any) -> None:
             assert file.read() == text
     else:
         assert json.loads(text) == json.loads(path.read_text())
+
+
+def check_request(protocol: WireProtocol, case: Path, suffix: str, path: str) -> None:
+    """A caller's request, read and written again for a vendor of the same protocol."""
+    try:
+        request = protocol.read_request(case.read_bytes(), ROUTE)
+    except BadRequest as error:
+        check(case, ".ir.json", plain(error))
+        return
+    check(case, ".ir.json", plain(request))
+    losses = Losses(protocol.spelling)
+    try:
+        sent = protocol.write_request(request, request.model, profile_for(protocol.name, request.model), losses)
+    except BadRequest as error:
+        check(case, suffix, plain(error))
+        return
+    assert sent.path == path
+    check(case, suffix, {"body": json.loads(sent.body), "losses": lost(losses)})
+
+
+def check_response(
+    protocol: WireProtocol, asked: bytes, stamp: Stamp, case: Path, suffix: str, counted: Collection[str] = ()
+) -> None:
+    """A vendor's answer, read and written again. What is no answer has no counts either, but in the cases `counted`."""
+    body = case.read_bytes()
+    try:
+        response = protocol.read_response(body)
+    except UpstreamError as error:
+        check(case, ".ir.json", plain(error))
+        if case.stem in counted:
+            assert protocol.read_usage(body) is not None
+        else:
+            with pytest.raises(type(error)):
+                protocol.read_usage(body)
+        return
+    check(case, ".ir.json", plain(response))
+    assert protocol.read_usage(body) == response.usage
+    losses = Losses(protocol.spelling)
+    written = protocol.write_response(response, protocol.read_request(asked, ROUTE), stamp, losses)
+    check(case, suffix, {"body": json.loads(written), "losses": lost(losses)})
 
 
 def check_error(protocol: WireProtocol, case: Path, suffix: str) -> tuple[UpstreamRefused, Any]:

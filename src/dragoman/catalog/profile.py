@@ -133,7 +133,8 @@ _CLAUDE_45 = replace(_CLAUDE_4, max_output_tokens=64000, native_format=True, tem
 _CLAUDE_46 = replace(_CLAUDE_45, thinking="adaptive", prefill=False)
 # From Opus 4.7 on: `thinking.type: enabled` is a 400, and so is any temperature, top_p or top_k.
 _CLAUDE_47 = replace(_CLAUDE_46, sampling=False, efforts=("low", "medium", "high", "xhigh", "max"))
-_CLAUDE_UNFORCED = replace(_CLAUDE_47, forced_calls=False)
+# Of these `thinking.type: disabled` is a 400 too (platform.claude.com/docs/en/build-with-claude/adaptive-thinking, 2026).
+_CLAUDE_UNFORCED = replace(_CLAUDE_47, forced_calls=False, can_stop_thinking=False)
 
 # (protocol, pattern) in order; the first that fits wins.
 _TABLE: tuple[tuple[str, str, Profile], ...] = (

@@ -97,6 +97,7 @@ def test_profiles() -> None:
         (ADAPTIVE, "xhigh", {"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}),
         (NEWEST, "xhigh", {"thinking": {"type": "adaptive"}, "output_config": {"effort": "xhigh"}}),
         (NEWEST, "none", {"thinking": {"type": "disabled"}}),
+        (UNFORCED, "none", {"output_config": {"effort": "low"}}),
         (OLD, "none", {}),
     ],
 )
@@ -149,16 +150,19 @@ def step(*parts: Any) -> tuple[Message, ...]:
 SIGNED = Thought("Hm.", Signature("anthropic", "RXNpZw=="))
 
 
-@pytest.mark.parametrize("profile", [BUDGET, ADAPTIVE])
-def test_thinking_goes_on_with_a_genuine_thought_only(profile: Profile) -> None:
+@pytest.mark.parametrize("profile", [BUDGET, ADAPTIVE, UNFORCED])
+def test_a_budget_goes_on_with_a_genuine_thought_only(profile: Profile) -> None:
+    """Adaptive thinking asks of no turn that it begin with a thought."""
     for genuine in (SIGNED, Thought("", redacted="RQ=="), Thought("", Signature("anthropic", "RQ==", "redacted"))):
         body, lost = asked(profile, step(genuine), tools=(WEATHER,), reasoning=Reasoning("low"))
         assert body["thinking"]["type"] in ("enabled", "adaptive") and not lost
         assert body["messages"][1]["content"][0]["type"].endswith("thinking")
     for other in ((), (Thought("Hm.", Signature("gemini", "x")),), (Thought("Hm."),), (Text("Let me see."), SIGNED)):
         body, lost = asked(profile, step(*other), tools=(WEATHER,), reasoning=Reasoning("low"))
-        assert body.get("thinking", {"type": "disabled"})["type"] == "disabled"
-        assert lost == ["output_config.effort"]
+        if profile is BUDGET:
+            assert "thinking" not in body and lost == ["output_config.effort"]
+        else:
+            assert body["thinking"] == {"type": "adaptive"} and not lost
     # A new turn of the user's begins anew.
     later = (*step(), Message("assistant", (Text("18."),)), Message("user", (Text("And?"),)))
     body, lost = asked(profile, later, tools=(WEATHER,), reasoning=Reasoning("low"))

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from dragoman.catalog.profile import profile_for
-from dragoman.ir import BadRequest, Losses, UpstreamError
+from dragoman.ir import BadRequest, Losses
 from dragoman.protocols.anthropic import PROTOCOL
 from dragoman.protocols.base import Route, Stamp
 from protocols.golden import (
     cases,
     check,
     check_error,
+    check_response,
     check_stream,
     lost,
     plain,
@@ -62,19 +63,7 @@ def test_request(case: Path) -> None:
 
 @pytest.mark.parametrize("case", cases("anthropic", "responses"))
 def test_response(case: Path) -> None:
-    body = case.read_bytes()
-    try:
-        response = PROTOCOL.read_response(body)
-    except UpstreamError as error:
-        check(case, ".ir.json", plain(error))
-        with pytest.raises(type(error)):
-            PROTOCOL.read_usage(body)
-        return
-    check(case, ".ir.json", plain(response))
-    assert PROTOCOL.read_usage(body) == response.usage
-    losses = Losses(PROTOCOL.spelling)
-    written = PROTOCOL.write_response(response, PROTOCOL.read_request(ASKED, ROUTE), STAMP, losses)
-    check(case, ".anthropic.json", {"body": json.loads(written), "losses": lost(losses)})
+    check_response(PROTOCOL, ASKED, STAMP, case, ".anthropic.json")
 
 
 @pytest.mark.parametrize("case", cases("anthropic", "streams", ".sse"))

@@ -14,6 +14,7 @@ from dragoman.ir import (
     Finished,
     Losses,
     Media,
+    Opaque,
     PartAdded,
     Refusal,
     RefusalDelta,
@@ -88,6 +89,15 @@ def test_foreign_extras_are_losses() -> None:
     told, losses = answer(Text("x"), Thought("", redacted="r"), extras=(extra,))
     assert told["content"]["parts"] == [{"text": "x"}]
     assert losses == ["candidates[0].content", "choices[0].message.annotations"]
+
+
+def test_a_part_that_only_its_vendor_understands() -> None:
+    part = Opaque("anthropic", {}, "a call of a tool")
+    candidate, losses = answer(Text("Hi"), part)
+    assert candidate["content"]["parts"] == [{"text": "Hi"}] and losses == ["candidates[0].content"]
+    writer = PROTOCOL.stream_writer(REQUEST, STAMP, Route("generate", "m", True))
+    writer.write([PartAdded(0, part)])
+    assert [loss.path for loss in writer.losses.found] == ["candidates[0].content"]
 
 
 def test_a_blocked_prompt() -> None:

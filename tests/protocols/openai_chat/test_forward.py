@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.catalog.profile import Profile, profile_for
-from dragoman.ir import BadRequest
+from dragoman.ir import BadRequest, FunctionTool
 from dragoman.protocols.base import Peek, Route
 from dragoman.protocols.openai_chat import PROTOCOL
 from protocols.golden import GOLDEN
@@ -205,6 +205,53 @@ def test_what_a_request_is_stands_at_the_top() -> None:
         ("", "extra_body.stream_options"),
         ("", "extra_body.model"),
         ("", "extra_body.extra_body.top_k"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "param"),
+    [
+        ("temperature", "x", "temperature"),
+        ("max_tokens", 0, "max_tokens"),
+        ("n", 0, "n"),
+        ("stop", [7], "stop[0]"),
+        ("tools", [{"type": "function", "function": {}}], "tools[0].function.name"),
+        ("functions", [7], "functions[0]"),
+        ("tool_choice", {"type": "function", "function": {}}, "tool_choice.function.name"),
+        ("function_call", 7, "function_call"),
+        ("response_format", {"type": "json_schema"}, "response_format.json_schema"),
+        ("reasoning", {"effort": "x"}, "reasoning.effort"),
+        ("thinking", {"type": "x"}, "thinking.type"),
+        ("metadata", 7, "metadata"),
+        ("image_config", 7, "image_config"),
+    ],
+)
+def test_what_is_wrong_in_an_extra_body_is_named_there(name: str, value: Any, param: str) -> None:
+    for nested in ({}, {"extra_body": {name: value}}):
+        body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], **(nested or {name: value})}
+        with pytest.raises(BadRequest) as caught:
+            PROTOCOL.read_request(json.dumps(body).encode(), ROUTE)
+        assert caught.value.param == ("extra_body." if nested else "") + param
+        assert f"'{caught.value.param}'" in caught.value.message
+
+
+def test_what_stands_in_an_extra_body_is_read_as_at_the_top() -> None:
+    more = {
+        "max_tokens": 5,
+        "max_completion_tokens": 6,
+        "thinking": {"type": "enabled"},
+        "verbosity": "low",
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+    }
+    said = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    top, nested = (
+        PROTOCOL.read_request(json.dumps(body).encode(), ROUTE)
+        for body in ({**said, **more}, {**said, "extra_body": more})
+    )
+    assert nested.sampling == top.sampling
+    assert [tool.name for tool in nested.tools if isinstance(tool, FunctionTool)] == ["f"]
+    assert [(one.owner, one.name, one.value) for one in nested.extras] == [
+        (one.owner, one.name, one.value) for one in top.extras
     ]
 
 

@@ -9,7 +9,7 @@ from dragoman.catalog.profile import profile_for
 from dragoman.ir import BadRequest, Losses, Signature, UpstreamError, UpstreamRefused
 from dragoman.protocols.base import Peek, Route
 from dragoman.protocols.openai_responses import PROTOCOL
-from dragoman.protocols.openai_responses.history import Asked, asked, listed_items, response_of, with_items
+from dragoman.protocols.openai_responses.history import Asked, asked, listed_items, resolved, response_of, with_items
 from dragoman.wire.envelope import seal
 from protocols.golden import GOLDEN
 
@@ -120,6 +120,16 @@ def test_a_name_is_seen_however_it_is_written() -> None:
     assert asked(
         b'{"input":[{"type":"item_reference"},{"id":"msg_1", "status":"completed"}, {"type":"item_reference"}]}'
     ) == (Asked(references=(("msg_1", "input[1].id"),)))
+
+
+def test_what_was_asked_for_is_put_in_its_place() -> None:
+    names: list[dict[str, object]] = [
+        {"type": "item_reference", "id": "msg_1"},
+        {"id": "msg_1"},
+        {"id": "msg_1", "status": "completed"},
+    ]
+    assert len(asked(json.dumps({"input": names}).encode()).references) == len(names)
+    assert resolved(names, {"msg_1": {"role": "user"}}) == [{"role": "user"}] * len(names)
 
 
 @pytest.mark.parametrize(

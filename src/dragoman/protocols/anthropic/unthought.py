@@ -5,12 +5,11 @@ with a thinking budget refuses them: 400 "Expected `thinking` or `redacted_think
 that follows then goes without thinking. A turn in which anything was thought is Claude's own, and stays as it is.
 """
 
-from typing import Any
-
 import msgspec
 from msgspec import Raw, Struct
 
 from dragoman.ir import Loss
+from dragoman.wire.body import replace
 
 WITHOUT = "earlier steps of the turn were another model's; this one goes without thinking"
 OFF = Raw(b'{"type":"disabled"}')
@@ -40,7 +39,6 @@ class _Message(Struct, gc=False):
 
 _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_message = msgspec.json.Decoder(_Message).decode
-_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def without_thinking(body: bytes) -> tuple[bytes, tuple[Loss, ...]]:
@@ -51,10 +49,10 @@ def without_thinking(body: bytes) -> tuple[bytes, tuple[Loss, ...]]:
         asked = _decode_body(body)
         if asked.thinking is None or asked.thinking.type != "enabled" or not _is_anothers(asked.messages):
             return body, ()
-        members: dict[str, Any] = dict(_decode_members(body))
+        without = replace(body, thinking=OFF)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return body, ()  # Anthropic's to refuse
-    return msgspec.json.encode({**members, "thinking": OFF}), (Loss("thinking.budget_tokens", WITHOUT),)
+    return without, (Loss("thinking.budget_tokens", WITHOUT),)
 
 
 def _is_anothers(messages: list[Raw]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, Losses, Request, Sampling, ToolCall
 from dragoman.protocols.anthropic.write_messages import THINKING, write_messages
-from dragoman.protocols.anthropic.write_thinking import write_sampling, write_thinking
+from dragoman.protocols.anthropic.write_thinking import field_of, write_sampling, write_thinking
 from dragoman.protocols.anthropic.write_tools import forces, write_format, write_tools
 from dragoman.protocols.base import Outgoing
 from dragoman.wire.json import encode
@@ -98,24 +98,16 @@ def _think(request: Request, profile: Profile, losses: Losses, body: Json) -> bo
     reasoning = request.reasoning
     assert reasoning is not None
     off = reasoning.effort == "none" or reasoning.budget == 0
-    if not off and profile.thinking != "none":
+    # Adaptive thinking asks neither of a turn (platform.claude.com/docs/en/build-with-claude/adaptive-thinking).
+    if not off and profile.thinking == "budget":
         why = None
         if _steps_unsigned(body["messages"]):
             # 400 "Expected `thinking` or `redacted_thinking`, but found `tool_use`. When `thinking` is enabled, …"
             why = "The last step's thoughts are missing or another model's, so that the model cannot go on thinking."
-        elif profile.thinking == "budget" and forces(request, profile):
+        elif forces(request, profile):
             why = "The model cannot think while it is held to the answer's format."
         if why is not None:
-            named = (
-                "effort"
-                if reasoning.effort is not None
-                else "include_thoughts"
-                if reasoning.budget is None
-                else "budget"
-            )
-            losses.add(f"reasoning.{named}", why)
-            if profile.thinking == "adaptive":
-                body["thinking"] = {"type": "disabled"}
+            losses.add(field_of(reasoning), why)
             return False
     return write_thinking(reasoning, profile, request.sampling.max_output_tokens is not None, losses, body)
 

@@ -2,34 +2,39 @@
 
 - Up to Claude 4.5: `thinking: {type: enabled, budget_tokens}`, at least 1,024 and less than `max_tokens`; meanwhile no
   temperature but 1, no top_k, no top_p under 0.95, and no forced call.
-- From Claude 4.6 on: `thinking: {type: adaptive}`, steered by `output_config.effort`.
+- From Claude 4.6 on: `thinking: {type: adaptive}`, steered by `output_config.effort`. Some of them always think, and refuse to
+  be told otherwise.
 """
 
 from typing import Any
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import Losses, Reasoning, Sampling
+from dragoman.ir.effort import effort_of
 
 Json = dict[str, Any]
 _ORDER = ("minimal", "low", "medium", "high", "xhigh", "max")
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 32768}
 _AS_IT_SEES_FIT = 10000
 _ANSWER = 1024  # tokens that thinking leaves to the answer at least
-_WORDS = ((0, "none"), (512, "minimal"), (1024, "low"), (8192, "medium"), (24576, "high"))
 
 
 def write_thinking(reasoning: Reasoning, profile: Profile, limited: bool, losses: Losses, body: Json) -> bool:
     """Puts `thinking` and `output_config.effort` into `body`; whether the model will think. `limited` says whether `max_tokens`
     is the caller's own: a budget that does not fit below it raises it."""
+    field = field_of(reasoning)
     if reasoning.effort == "none" or reasoning.budget == 0:
-        if profile.thinking == "adaptive":
+        if profile.thinking != "adaptive":
+            return False
+        if profile.can_stop_thinking:
             body["thinking"] = {"type": "disabled"}
-        return False
+            return False
+        least = profile.efforts[0]
+        losses.add(field, f"The model always thinks; the effort {least} is sent.", harmless=True)
+        body["output_config"] = {"effort": least}
+        return True
     if reasoning.effort is None and reasoning.budget is None and not reasoning.include_thoughts:
         return False
-    field = "reasoning.effort" if reasoning.effort is not None else "reasoning.budget"
-    if reasoning.effort is None and reasoning.budget is None:
-        field = "reasoning.include_thoughts"
     if profile.thinking == "none":
         losses.add(field, "The model does not think.")
         return False
@@ -42,6 +47,13 @@ def write_thinking(reasoning: Reasoning, profile: Profile, limited: bool, losses
     return True
 
 
+def field_of(reasoning: Reasoning) -> str:
+    """Which of its fields asks for thinking."""
+    if reasoning.effort is not None:
+        return "reasoning.effort"
+    return "reasoning.include_thoughts" if reasoning.budget is None else "reasoning.budget"
+
+
 def _adaptive(reasoning: Reasoning, profile: Profile, losses: Losses, body: Json) -> None:
     thinking: Json = {"type": "adaptive"}
     if reasoning.include_thoughts is not None:
@@ -49,7 +61,8 @@ def _adaptive(reasoning: Reasoning, profile: Profile, losses: Losses, body: Json
     body["thinking"] = thinking
     effort: str | None = reasoning.effort
     if effort is None and reasoning.budget is not None and reasoning.budget > 0:
-        effort = next((word for most, word in _WORDS if reasoning.budget <= most), "xhigh")
+        effort = effort_of(reasoning.budget)
+        assert effort is not None
         losses.add("reasoning.budget", f"The model takes efforts; {_nearest(effort, profile)} is sent.", harmless=True)
     if effort is not None:
         body.setdefault("output_config", {})["effort"] = _nearest(effort, profile)

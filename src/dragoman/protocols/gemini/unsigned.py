@@ -12,7 +12,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dragoman.ir import Loss
 from dragoman.protocols.gemini.write_parts import DUMMY_SIGNATURE
-from dragoman.wire.json import encode
+from dragoman.wire.body import members
+from dragoman.wire.json import decode, encode
 
 _WHY = "the call has no signature of Gemini's; a dummy is sent"
 _WORDS = (b'"functionCall"', b'"function_call"')
@@ -46,8 +47,6 @@ class _Body(Struct, gc=False):
 
 _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_content = msgspec.json.Decoder(_Content).decode
-_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_any = msgspec.json.Decoder().decode
 
 
 def signed(body: bytes) -> tuple[bytes, tuple[Loss, ...]]:
@@ -61,14 +60,14 @@ def signed(body: bytes) -> tuple[bytes, tuple[Loss, ...]]:
         if not lacking:
             return body, ()
         for turn, number in lacking:
-            content: dict[str, Any] = _decode_any(contents[turn])
+            content: dict[str, Any] = decode(bytes(contents[turn]))
             content["parts"][number]["thoughtSignature"] = DUMMY_SIGNATURE
             contents[turn] = Raw(encode(content))
-        members: dict[str, Any] = dict(_decode_members(body))
+        held = members(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return body, ()
-    members["contents"] = contents
-    return encode(members), tuple([Loss(f"contents[{turn}].parts[{number}]", _WHY) for turn, number in lacking])
+    held["contents"] = contents
+    return encode(held), tuple([Loss(f"contents[{turn}].parts[{number}]", _WHY) for turn, number in lacking])
 
 
 def _lacking(contents: list[Raw]) -> list[tuple[int, int]]:

@@ -13,8 +13,6 @@ from dragoman.ir import Losses, Usage
 _Tokens = Annotated[int, Meta(ge=0)]
 
 _TIERS = frozenset({"flex", "standard", "priority"})
-
-
 _DETAILS = ("promptTokensDetails", "cacheTokensDetails", "candidatesTokensDetails", "toolUsePromptTokensDetails")
 
 

@@ -85,7 +85,7 @@ def _candidate(candidate: Candidate, losses: Losses) -> Object:
         elif isinstance(part, ToolCall):
             malformed = malformed or malformed_call(part)
         elif isinstance(part, Opaque):
-            losses.add_path(f"candidates[{candidate.index}].{part.what}", NO_FIELD)
+            losses.add_path(f"candidates[{candidate.index}].content", f"{NO_FIELD}: {part.what}")
         elif isinstance(part, Thought):
             losses.add_path(f"candidates[{candidate.index}].content", "encrypted thoughts have no place", harmless=True)
         else:

@@ -193,7 +193,7 @@ class StreamWriter:
                 elif isinstance(event.part, SearchCall | SearchResult | FetchCall | FetchResult):
                     self._resting(event.index).part(event.part)
                 elif isinstance(event.part, Opaque):
-                    self.losses.add_path(f"candidates[{event.index}].{event.part.what}", NO_FIELD)
+                    self.losses.add_path(f"candidates[{event.index}].content", f"{NO_FIELD}: {event.part.what}")
             case CitationAdded():
                 self._resting(event.index).citations((event.citation,))
             case LogprobsDelta():

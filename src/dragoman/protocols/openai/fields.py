@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dragoman.ir import BadRequest, Extra
-from dragoman.wire.json import kind_of
+from dragoman.wire.json import encode_text, kind_of
 
 # A member of these says nothing, so that nothing is lost without it.
 EMPTY: tuple[Any, ...] = (None, [], {})
@@ -73,6 +73,17 @@ def array(value: Any, path: str) -> list[Any]:
     if type(value) is not list:
         raise refuse(path, "an array", value)
     return value
+
+
+def arguments(value: Any, path: str) -> str:
+    """A call's arguments as the text that they came in. Some callers send the object itself, or `""` for none.
+
+    What a model wrote that is no JSON is still what it wrote: the writers whose protocols want an object see to it."""
+    if type(value) is dict:
+        return encode_text(value)
+    if value is None or value == "":
+        return "{}"
+    return text(value, path)
 
 
 def unknown(holder: Mapping[str, Any], known: frozenset[str], path: str) -> tuple[Extra, ...]:

@@ -266,19 +266,8 @@ class Conversation:
 
 def _function_call(function: dict[str, Any], id: str, path: str, signature: Signature | None) -> ToolCall:
     name = member(function, "name", path)
-    arguments = read_arguments(function.get("arguments"), f"{path}.arguments")
+    arguments = fields.arguments(function.get("arguments"), f"{path}.arguments")
     return ToolCall(id, name, arguments, signature, fields.unknown(function, _FUNCTION_CALL, path))
-
-
-def read_arguments(value: Any, path: str) -> str:
-    """A call's arguments as the text that they came in. Some callers send the object itself, or `""` for none.
-
-    What a model wrote that is no JSON is still what it wrote: the writers whose protocols want an object see to it."""
-    if type(value) is dict:
-        return json.encode_text(value)
-    if value is None or value == "":
-        return "{}"
-    return fields.text(value, path)
 
 
 def _is_json(text: str) -> bool:

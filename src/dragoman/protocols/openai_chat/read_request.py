@@ -112,7 +112,7 @@ def _max_tokens(draft: Draft, value: Any, key: str) -> None:
     whole: int = value if value.__class__ is int else fields.integer(value, key)
     if whole < 1:
         raise fields.invalid(key, f"expected a value >= 1, but got {whole} instead.")
-    if key == "max_completion_tokens" or "max_output_tokens" not in draft.sampling:
+    if key.endswith("max_completion_tokens") or "max_output_tokens" not in draft.sampling:
         draft.sampling["max_output_tokens"] = whole
         draft.place("max_output_tokens", key)
 
@@ -151,7 +151,7 @@ def _stream_options(draft: Draft, value: Any, key: str) -> None:
 
 
 def _tools(draft: Draft, value: Any, key: str) -> None:
-    draft.tools = (*read_tools.read_tools(value), *draft.tools)
+    draft.tools = (*read_tools.read_tools(value, key), *draft.tools)
 
 
 def _functions(draft: Draft, value: Any, key: str) -> None:
@@ -169,7 +169,7 @@ def _function_call(draft: Draft, value: Any, key: str) -> None:
 
 
 def _tool_choice(draft: Draft, value: Any, key: str) -> None:
-    draft.tool_choice = read_tools.read_tool_choice(value)
+    draft.tool_choice = read_tools.read_tool_choice(value, key)
     draft.extras += read_tools.beside_choice(value, key)
     draft.place("tool_choice", key)
 
@@ -184,7 +184,7 @@ def _web_search(draft: Draft, value: Any, key: str) -> None:
 
 
 def _format(draft: Draft, value: Any, key: str) -> None:
-    draft.format = read_tools.read_format(value)
+    draft.format = read_tools.read_format(value, key)
     draft.extras += read_tools.beside_format(value, key)
 
 
@@ -219,7 +219,7 @@ def _ark_thinking(draft: Draft, value: Any, key: str) -> None:
                 draft.budget = fields.integer(budget, f"{key}.budget_tokens")
                 draft.place("reasoning.budget", f"{key}.budget_tokens")
             elif draft.budget is None:
-                draft.extras.append(Extra("openai", key, holder, key, harmless=True))
+                draft.extras.append(Extra("openai", "thinking", holder, key, harmless=True))
         case _:
             raise fields.invalid(f"{key}.type", "supported values are: 'enabled', 'disabled' and 'auto'.")
 
@@ -242,8 +242,9 @@ def _own(*, harmless: bool) -> Reader:
 
     def read(draft: Draft, value: Any, key: str) -> None:
         if value not in fields.EMPTY:
-            check(value, REQUEST[key], key)
-            draft.extras.append(Extra("openai", key, value, key, harmless))
+            name = key.removeprefix("extra_body.")
+            check(value, REQUEST[name], key)
+            draft.extras.append(Extra("openai", name, value, key, harmless))
 
     return read
 
@@ -266,7 +267,7 @@ def _extra_body(draft: Draft, value: Any, key: str) -> None:
         elif name in AT_THE_TOP:
             draft.extras.append(Extra("", name, option, f"{key}.{name}"))
         elif (reader := _READERS.get(name)) is not None:
-            reader(draft, option, name)
+            reader(draft, option, f"{key}.{name}")
         else:
             draft.extras.append(Extra("", name, option, f"{key}.{name}"))
 

@@ -174,8 +174,8 @@ def _chosen(value: Any, path: str) -> str:
     return fields.text(name, f"{inside}.name")
 
 
-def read_format(value: Any) -> OutputFormat | None:
-    holder = fields.table(value, "response_format")
+def read_format(value: Any, path: str = "response_format") -> OutputFormat | None:
+    holder = fields.table(value, path)
     match holder.get("type"):
         case "text":
             return None
@@ -184,27 +184,27 @@ def read_format(value: Any) -> OutputFormat | None:
             schema = holder.get("schema")
             if schema is None:
                 return OutputFormat("json")
-            return OutputFormat("schema", fields.table(schema, "response_format.schema"))
+            return OutputFormat("schema", fields.table(schema, f"{path}.schema"))
         case "json_schema":
-            path = "response_format.json_schema"
+            inside = f"{path}.json_schema"
             if (given := holder.get("json_schema")) is None:
-                raise fields.missing(path)
-            given = fields.table(given, path)
+                raise fields.missing(inside)
+            given = fields.table(given, inside)
             schema = given.get("schema")
             strict = given.get("strict")
             return OutputFormat(
                 "json" if schema is None else "schema",
-                None if schema is None else fields.table(schema, f"{path}.schema"),
-                fields.optional_text(given.get("name"), f"{path}.name"),
-                fields.optional_text(given.get("description"), f"{path}.description"),
-                None if strict is None else fields.flag(strict, f"{path}.strict"),
+                None if schema is None else fields.table(schema, f"{inside}.schema"),
+                fields.optional_text(given.get("name"), f"{inside}.name"),
+                fields.optional_text(given.get("description"), f"{inside}.description"),
+                None if strict is None else fields.flag(strict, f"{inside}.strict"),
             )
         case None:
-            raise fields.missing("response_format.type")
+            raise fields.missing(f"{path}.type")
         case other:
-            fields.text(other, "response_format.type")
+            fields.text(other, f"{path}.type")
             raise fields.invalid(
-                "response_format.type", f"'{other}'. Supported values are: 'text', 'json_object' and 'json_schema'."
+                f"{path}.type", f"'{other}'. Supported values are: 'text', 'json_object' and 'json_schema'."
             )
 
 

@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from dragoman.ir import Loss
-from dragoman.wire.json import encode
+from dragoman.wire.body import members
+from dragoman.wire.json import decode, encode
 
 SKIP = "skip_thought_signature_validator"
 _WHY = "the call has no signature of Gemini's; a dummy is sent"
@@ -46,8 +47,6 @@ class _Body(Struct, gc=False):
 
 _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_message = msgspec.json.Decoder(_Message).decode
-_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_any = msgspec.json.Decoder().decode
 
 
 def signed(body: bytes) -> tuple[bytes, tuple[Loss, ...]]:
@@ -61,17 +60,17 @@ def signed(body: bytes) -> tuple[bytes, tuple[Loss, ...]]:
         if not lacking:
             return body, ()
         for at in lacking:
-            message: dict[str, Any] = _decode_any(messages[at])
+            message: dict[str, Any] = decode(bytes(messages[at]))
             call = message["tool_calls"][0]
             extra = call.get("extra_content") or {}
             google = {**(extra.get("google") or {}), "thought_signature": SKIP}
             call["extra_content"] = {**extra, "google": google}
             messages[at] = Raw(encode(message))
-        members: dict[str, Any] = dict(_decode_members(body))
+        held = members(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return body, ()
-    members["messages"] = messages
-    return encode(members), tuple([Loss(f"messages[{at}].tool_calls[0]", _WHY) for at in lacking])
+    held["messages"] = messages
+    return encode(held), tuple([Loss(f"messages[{at}].tool_calls[0]", _WHY) for at in lacking])
 
 
 def _lacking(messages: list[Raw]) -> list[int]:

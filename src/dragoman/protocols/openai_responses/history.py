@@ -187,7 +187,8 @@ def _none(raw: msgspec.Raw) -> bool:
 def _refers(item: Any) -> bool:
     if not isinstance(item, dict) or not isinstance(item.get("id"), str):
         return False
-    return item.get("type") == "item_reference" or (item.get("type") is None and item.keys() <= {"id", "type"})
+    kind = item.get("type")
+    return kind == "item_reference" or (kind is None and not item.get("role") and not item.get("content"))
 
 
 def _value(raw: Any) -> Any:

@@ -10,7 +10,6 @@ from dragoman.protocols.openai import fields, media
 from dragoman.protocols.openai.shapes import check
 from dragoman.protocols.openai_responses.draft import OWNER
 from dragoman.protocols.openai_responses.shapes import OUTPUTS, SEARCH
-from dragoman.wire import json
 
 Json = dict[str, Any]
 # How the ids of our reasoning items begin that carry the signature of the text *before* them; all others are of what follows.
@@ -115,14 +114,3 @@ def write_image(part: Media, id: str) -> Json:
     if form is not None:
         item["output_format"] = form
     return item
-
-
-def read_arguments(value: Any, path: str) -> str:
-    """A call's arguments as the text that they came in. Some callers send the object itself, or `""` for none.
-
-    What a model wrote that is no JSON is still what it wrote: the writers whose protocols want an object see to it."""
-    if type(value) is dict:
-        return json.encode_text(value)
-    if value is None or value == "":
-        return "{}"
-    return fields.text(value, path)

@@ -30,7 +30,7 @@ from dragoman.ir import (
 from dragoman.protocols.openai import fields
 from dragoman.protocols.openai.shapes import check
 from dragoman.protocols.openai_responses.draft import OWNER
-from dragoman.protocols.openai_responses.items import AFTER, deed_parts, read_arguments
+from dragoman.protocols.openai_responses.items import AFTER, deed_parts
 from dragoman.protocols.openai_responses.read_parts import member, read_part
 from dragoman.protocols.openai_responses.shapes import ITEM, THOUGHT
 from dragoman.wire import json
@@ -197,7 +197,7 @@ class Conversation:
         if custom:
             arguments = json.encode_text({"input": fields.text(item.get("input") or "", f"{path}.input")})
         else:
-            arguments = read_arguments(item.get("arguments"), f"{path}.arguments")
+            arguments = fields.arguments(item.get("arguments"), f"{path}.arguments")
         self._names[id] = name
         self._say(ToolCall(id, name, arguments), path)
 

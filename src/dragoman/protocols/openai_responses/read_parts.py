@@ -5,8 +5,6 @@ from typing import Any
 from dragoman.ir import Extra, Media, Part, Refusal, Text
 from dragoman.protocols.openai import fields, media
 
-# Hints for a vendor's cache, on any part: nothing is said differently without them.
-_HINTS = {"cache_control": "anthropic", "prompt_cache_breakpoint": "openai"}
 # What is read of each kind.
 _KNOWN = frozenset(
     {
@@ -92,7 +90,9 @@ def _file(value: Any, path: str, extras: tuple[Extra, ...]) -> Media:
 
 def _extras(part: dict[str, Any], path: str) -> tuple[Extra, ...]:
     return tuple(
-        Extra(_HINTS.get(key, ""), key, value, f"{path}.{key}", harmless=key in _HINTS or key in _SAID_ALREADY)
+        Extra(
+            fields.HINTS.get(key, ""), key, value, f"{path}.{key}", harmless=key in fields.HINTS or key in _SAID_ALREADY
+        )
         for key, value in part.items()
         if key not in _KNOWN and key != "file" and value not in fields.EMPTY
     )
