@@ -1,4 +1,5 @@
-"""Callers that ask as fast as they can while the gateway is killed, and keep account of every answer that they got whole."""
+"""Callers that ask as fast as they can whatever is done to the gateway meanwhile, and keep account of every answer that they got
+whole; and what the ledger must say of them in the end."""
 
 from __future__ import annotations
 
@@ -6,10 +7,14 @@ import http.client
 import json
 import random
 import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from e2e.gateway import Gateway
+from e2e.gateway import Gateway, wait_until
+from e2e.ledger import entries_of, sums_of
 from e2e.vendor import Answer, Exchange, openai_events, reply, stream
 
 GEMINI = "/v1beta/models/via-openai:{}"
@@ -58,6 +63,50 @@ class Account:
         with self._lock:
             assert request_id not in self.answered
             self.answered[request_id] = number
+
+
+Asking = Callable[[Gateway, Account, threading.Event, int], None]
+"""What a caller does until told to stop; the number is its own."""
+
+
+@contextmanager
+def load(
+    gateway: Gateway, account: Account, callers: Collection[Asking], first: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """A thread for each of the callers, whose numbers go on from `first`; what is given waits for so many more answers."""
+    stop = threading.Event()
+    threads = [threading.Thread(target=ask, args=(gateway, account, stop, n)) for n, ask in enumerate(callers, first)]
+    for thread in threads:
+        thread.start()
+
+    def more(count: int) -> None:
+        wanted = len(account.answered) + count
+        wait_until(lambda: len(account.answered) >= wanted, "more answers")
+
+    try:
+        yield more
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(60)
+
+
+def check_all_answered_and_entered(account: Account, data: Path, database: str = "sqlite") -> None:
+    assert len(account.answered) == account.asked, "nobody was refused or left without an answer"
+    entries = entries_of(data, database)
+    assert entries.keys() == account.answered.keys()
+    check_counts(account, entries, sums_of(data, database))
+
+
+def check_counts(account: Account, entries: Mapping[str, Mapping[str, Any]], sums: Mapping[str, int]) -> None:
+    """Each entry of an answer has what the vendor counted, and the sums of days are those of the entries."""
+    for name in entries.keys() & account.answered.keys():
+        entry, counted = entries[name], used(account.answered[name])
+        assert (entry["input_tokens"], entry["output_tokens"]) == counted, name
+        assert (entry["status"], entry["estimated"]) == (200, 0), name
+    assert sums["requests"] == len(entries)
+    for field_ in ("input_tokens", "output_tokens", "cost_nanos"):
+        assert sums[field_] == sum(entry[field_] or 0 for entry in entries.values())
 
 
 def ask_on(gateway: Gateway, account: Account, stop: threading.Event, seed: int, key: str | None = None) -> None:

@@ -9,8 +9,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from e2e.disk import Disk, small_disk
 from e2e.gateway import Gateway, provider, running, wait_until
 from e2e.ledger import entries_of, sums_of
 from e2e.processes import workers
-from e2e.slaughter import Account, ask_on, used, vendor
+from e2e.slaughter import Account, ask_on, check_counts, load, vendor
 from e2e.test_kill import CONFIG
 from e2e.vendor import serving
 from soak import soak
@@ -37,7 +36,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         yield made
 
 
-def ask_at_length(gateway: Gateway, account: Account, stop: threading.Event) -> None:
+def ask_at_length(gateway: Gateway, account: Account, stop: threading.Event, _: int) -> None:
     headers = {"authorization": f"Bearer {gateway.key}", "content-type": "application/json"}
     connection = gateway.connect()
     try:
@@ -56,6 +55,9 @@ def ask_at_length(gateway: Gateway, account: Account, stop: threading.Event) -> 
         connection.close()
 
 
+CALLERS = [ask_on] * 3 + [ask_at_length] * 2
+
+
 def ready(gateway: Gateway) -> tuple[int, str]:
     status, _, told = gateway.get("/readyz")
     return status, told.decode()
@@ -66,27 +68,6 @@ def metric(gateway: Gateway, name: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-@contextmanager
-def load(gateway: Gateway, account: Account) -> Iterator[Callable[[int], None]]:
-    """Callers of all kinds; what is given waits for more answers."""
-    stop = threading.Event()
-    callers = [threading.Thread(target=ask_on, args=(gateway, account, stop, seed)) for seed in range(3)]
-    callers += [threading.Thread(target=ask_at_length, args=(gateway, account, stop)) for _ in range(2)]
-    for caller in callers:
-        caller.start()
-
-    def more(count: int) -> None:
-        wanted = len(account.answered) + count
-        wait_until(lambda: len(account.answered) >= wanted, "more answers")
-
-    try:
-        yield more
-    finally:
-        stop.set()
-        for caller in callers:
-            caller.join(60)
-
-
 @pytest.mark.parametrize("when_full", ["refuse", "continue"])
 def test_requests_go_on_and_nothing_is_lost_unsaid(disk: Disk, when_full: str) -> None:
     account = Account()
@@ -95,7 +76,7 @@ def test_requests_go_on_and_nothing_is_lost_unsaid(disk: Disk, when_full: str) -
         config = CONFIG.format(providers=provider("openai", "openai-chat", f"{openai.base_url}/v1", "gpt-*"))
         config += f"ledger: {{when_full: {when_full}}}\n"
         with running(data, config=config) as gateway:
-            with load(gateway, account) as more:
+            with load(gateway, account, CALLERS) as more:
                 more(50)
                 disk.fill()
                 wait_until(lambda: "full" in ready(gateway)[1], "the database finds the disk full")
@@ -112,7 +93,7 @@ def test_requests_go_on_and_nothing_is_lost_unsaid(disk: Disk, when_full: str) -
                     more(50)
             disk.free()
             wait_until(lambda: ready(gateway) == (200, "ready\n"), "all is well again")
-            with load(gateway, account) as more:
+            with load(gateway, account, CALLERS) as more:
                 more(50)
             wait_until(lambda: metric(gateway, "queue_length") == 0, "nothing waits any more")
             lost = int(metric(gateway, "entries_lost_total"))
@@ -127,12 +108,7 @@ def test_requests_go_on_and_nothing_is_lost_unsaid(disk: Disk, when_full: str) -
         assert lost > 0
         assert len(answered) == account.asked == len(entries) + lost
         assert entries.keys() < answered.keys()
-    for name, entry in entries.items():
-        assert (entry["input_tokens"], entry["output_tokens"], entry["status"]) == (*used(answered[name]), 200)
-    sums = sums_of(data)
-    assert sums["requests"] == len(entries)
-    for field in ("input_tokens", "output_tokens"):
-        assert sums[field] == sum(entry[field] for entry in entries.values())
+    check_counts(account, entries, sums_of(data))
 
 
 def test_a_worker_that_dies_meanwhile_comes_back_with_the_room(disk: Disk) -> None:
@@ -142,27 +118,20 @@ def test_a_worker_that_dies_meanwhile_comes_back_with_the_room(disk: Disk) -> No
         config = CONFIG.format(providers=provider("openai", "openai-chat", f"{openai.base_url}/v1", "gpt-*"))
         with running(data, config=config, arguments=("--workers", "2")) as gateway:
             wait_until(lambda: len(list((data / "journal").glob("*.journal"))) == 4, "both workers have their journals")
-            with load(gateway, account) as more:
+            with load(gateway, account, CALLERS) as more:
                 more(50)
                 disk.fill()
                 wait_until(lambda: "full" in ready(gateway)[1], "the database finds the disk full")
                 os.kill(workers(gateway.process.pid)[0], signal.SIGKILL)
             disk.fill()  # what the dead one left has made some room
-            stop = threading.Event()
-            again = threading.Thread(target=ask_on, args=(gateway, account, stop, 9))
-            before = len(account.answered)
-            again.start()
-            wait_until(lambda: len(account.answered) > before + 20, "the other worker answers")
-            stop.set()
-            again.join(60)
+            with load(gateway, account, [ask_on], first=9) as more:
+                more(20)  # of the other worker
             disk.free()
             wait_until(lambda: len(workers(gateway.process.pid)) == 2 and everybody_is_well(gateway), "both are well")
     entries = entries_of(data)
     assert account.answered.keys() <= entries.keys()
     assert len(entries) <= account.asked
-    for name, number in account.answered.items():
-        assert (entries[name]["input_tokens"], entries[name]["output_tokens"]) == used(number)
-    assert sums_of(data)["requests"] == len(entries)
+    check_counts(account, entries, sums_of(data))
 
 
 def test_a_worker_without_a_journal_is_tried_again(tmp_path: Path) -> None:
@@ -170,7 +139,7 @@ def test_a_worker_without_a_journal_is_tried_again(tmp_path: Path) -> None:
     with serving(vendor) as openai:
         config = CONFIG.format(providers=provider("openai", "openai-chat", f"{openai.base_url}/v1", "gpt-*"))
         with running(tmp_path, config=config) as gateway:
-            with load(gateway, account) as more:
+            with load(gateway, account, CALLERS) as more:
                 more(50)
                 (tmp_path / "journal").rename(tmp_path / "elsewhere")
                 (tmp_path / "journal").write_text("no directory")
@@ -179,11 +148,11 @@ def test_a_worker_without_a_journal_is_tried_again(tmp_path: Path) -> None:
             (tmp_path / "journal").unlink()
             (tmp_path / "elsewhere").rename(tmp_path / "journal")
             wait_until(lambda: everybody_is_well(gateway), "it is back")
-            with load(gateway, account) as more:
+            with load(gateway, account, CALLERS) as more:
                 more(50)
     entries = entries_of(tmp_path)
     assert account.answered.keys() <= entries.keys()
-    assert sums_of(tmp_path)["requests"] == len(entries)
+    check_counts(account, entries, sums_of(tmp_path))
 
 
 def everybody_is_well(gateway: Gateway) -> bool:

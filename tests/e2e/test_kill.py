@@ -6,8 +6,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ import pytest
 from e2e.gateway import Gateway, provider, running, wait_until
 from e2e.ledger import entries_of, sums_of
 from e2e.processes import workers
-from e2e.slaughter import Account, insist, used, vendor
+from e2e.slaughter import Account, check_counts, insist, load, vendor
 from e2e.vendor import serving
 
 # `make kill` does it fifty times for each case, and has a case more.
@@ -44,34 +42,18 @@ class Slaughter:
         """`singly` of its workers are killed before it is."""
         gateway = Gateway(self._data, config=self._config, arguments=("--workers", str(self._workers)))
         gateway.wait_ready()
-        stop = threading.Event()
-        callers = [
-            threading.Thread(target=insist, args=(gateway, self.account, stop, 1000 * self.kills + n))
-            for n in range(CALLERS)
-        ]
-        for caller in callers:
-            caller.start()
-        try:
-            for _ in range(singly):
-                self._some_answers()
-                os.kill(self._chance.choice(wait_until(lambda: workers(gateway.process.pid))), signal.SIGKILL)
+        with load(gateway, self.account, [insist] * CALLERS, first=1000 * self.kills) as more:
+            try:
+                for _ in range(singly):
+                    more(self._chance.randrange(20, 400))
+                    os.kill(self._chance.choice(wait_until(lambda: workers(gateway.process.pid))), signal.SIGKILL)
+                    self.kills += 1
+                more(self._chance.randrange(20, 400))
+            finally:
+                os.killpg(gateway.process.pid, signal.SIGKILL)
                 self.kills += 1
-            self._some_answers()
-        finally:
-            stop.set()
-            os.killpg(gateway.process.pid, signal.SIGKILL)
-            self.kills += 1
-            for caller in callers:
-                caller.join(60)
-            gateway.process.wait(10)
-            gateway.close()
-
-    def _some_answers(self) -> None:
-        wanted = len(self.account.answered) + self._chance.randrange(20, 400)
-        deadline = time.monotonic() + 60
-        while len(self.account.answered) < wanted:
-            assert time.monotonic() < deadline, "answers come"
-            time.sleep(0.001)
+        gateway.process.wait(10)
+        gateway.close()
 
 
 @pytest.mark.parametrize(
@@ -99,14 +81,7 @@ def test_no_answer_without_its_entry(
     entries = entries_of(tmp_path, address)
     answered = slaughter.account.answered
     assert answered.keys() <= entries.keys(), sorted(answered.keys() - entries.keys())
-    for name, question in answered.items():
-        entry = entries[name]
-        assert (entry["input_tokens"], entry["output_tokens"]) == used(question), name
-        assert (entry["status"], entry["estimated"]) == (200, 0)
     # What is beside the answered ones are those that were being answered, at most one a caller and kill.
     assert len(entries) - len(answered) <= CALLERS * slaughter.kills
-    sums = sums_of(tmp_path, address)
-    assert sums["requests"] == len(entries)
-    for field in ("input_tokens", "output_tokens", "cost_nanos"):
-        assert sums[field] == sum(entry[field] or 0 for entry in entries.values())
+    check_counts(slaughter.account, entries, sums_of(tmp_path, address))
     print(f"{slaughter.kills} kills, {len(answered)} answers, {len(entries)} entries, none missing, none twice")

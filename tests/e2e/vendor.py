@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import select
 import socket
 import struct
 import threading
@@ -76,11 +75,11 @@ class Exchange:
         self.keep = False
         began = time.monotonic()
         while (left := began + patience - time.monotonic()) > 0 and not self.vendor.stopped:
-            ready, _, _ = select.select([self._connection], [], [], min(left, 0.5))
-            if not ready:
-                continue
+            self._connection.settimeout(min(left, 0.5))
             try:
                 gone = not self._connection.recv(65536)
+            except TimeoutError:
+                continue
             except OSError:
                 gone = True
             if gone:
