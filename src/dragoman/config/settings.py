@@ -268,7 +268,9 @@ class Model(Section):
     limits: Limits = Field(
         default_factory=Limits, description="Rates of the model, whichever keys ask for it; a key's own hold besides."
     )
-    description: Text | None = Field(default=None, max_length=2000, description="A sentence for the model's page.")
+    description: Text | None = Field(
+        default=None, max_length=2000, description="A sentence about the model, for lists."
+    )
 
 
 class Budget(Section):
