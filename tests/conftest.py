@@ -1,5 +1,9 @@
 """Gateways that the whole run shares, each started when the first test asks for it."""
 
+import os
+
+from hypothesis import HealthCheck, settings
+
 from e2e.fixtures import (
     _scripted,
     anthropic_vendor,
@@ -30,3 +34,8 @@ __all__ = [
     "valkey",
     "vendors",
 ]
+
+# How long an example takes says what else the machine does. In CI hypothesis has a profile of its own that says so too.
+if "CI" not in os.environ:
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")

@@ -35,7 +35,7 @@ def test_text_costs_what_the_source_calculates(vendor: object, into: int, cached
         if vendor.find_model(model.id) is not model:
             continue  # an id that an earlier row takes
         prices = {key: price for key, price in vars(model.get_prices(AT)).items() if price is not None}
-        price = book.price_of(vendor.id, model.id, AT.timestamp())
+        price = book.quote(vendor.id, model.id, AT.timestamp()).price
         if "input_mtok" not in prices or any(key.endswith(("_hours", "_kpages", "_mchars")) for key in prices):
             assert price is None, model.id
             continue

@@ -53,15 +53,15 @@ MILLION = Usage(1_000_000, 1_000_000)
     ],
 )
 def test_whose_price(provider: str, model: str, usd: str | None) -> None:
-    price = PriceBook(SELLERS).price_of(provider, model, NOW)
+    price = PriceBook(SELLERS).quote(provider, model, NOW).price
     assert cost(price, MILLION) == (None if usd is None else Decimal(usd))
 
 
 def test_the_operators_price_stands_first() -> None:
     own = price_of_rates({"input": Decimal(1), "output": Decimal(2)})
     book = PriceBook(SELLERS)
-    assert book.price_of("mine", "gpt-4o-mini", NOW, own) is own
-    assert book.price_of("house", "anything", NOW, own) is own
+    assert book.quote("mine", "gpt-4o-mini", NOW, own).price is own
+    assert book.quote("house", "anything", NOW, own).price is own
 
 
 def test_windows() -> None:
@@ -100,7 +100,7 @@ def test_prices_change_at_midnight() -> None:
     days = [(3, 12, 23, 1), (3, 13, 0, 2), (4, 30, 23, 2), (5, 1, 0, 3), (3, 12, 0, 1), (12, 31, 23, 3)]
     for month, day, hour, usd in days:
         at = datetime(2026, month, day, hour, 59 if hour else 0, tzinfo=UTC).timestamp()
-        assert cost(book.price_of("v", "m", at), million) == usd
+        assert cost(book.quote("v", "m", at).price, million) == usd
 
 
 def test_prices_change_with_the_time_of_day() -> None:
@@ -115,7 +115,7 @@ def test_prices_change_with_the_time_of_day() -> None:
     book, million = made(row), Usage(1_000_000)
     for hour, minute, usd in [(16, 29, 4), (16, 30, 1), (23, 59, 1), (0, 0, 1), (0, 29, 1), (0, 30, 4), (16, 29, 4)]:
         at = datetime(2026, 3, 13, hour, minute, 59 if minute in (29, 59) else 0, tzinfo=UTC).timestamp()
-        assert cost(book.price_of("v", "m-1", at), million) == usd, (hour, minute)
+        assert cost(book.quote("v", "m-1", at).price, million) == usd, (hour, minute)
 
 
 def test_a_service_tier_costs_what_is_known_of_it() -> None:
@@ -128,29 +128,29 @@ def test_a_service_tier_costs_what_is_known_of_it() -> None:
         ],
     }
     book, million = made(row), Usage(1_000_000)
-    assert cost(book.price_of("v", "m", NOW), million) == 2
+    assert cost(book.quote("v", "m", NOW).price, million) == 2
     for usual in ("default", "standard", ""):
-        assert cost(book.price_of("v", "m-2026", NOW, tier=usual), million) == 2
-    assert cost(book.price_of("v", "m", NOW, tier="priority"), million) == 4
-    assert book.price_of("v", "m", NOW, tier="flex") is None
-    assert book.price_of("v", "m", NOW, tier="scale") is None
+        assert cost(book.quote("v", "m-2026", NOW, tier=usual).price, million) == 2
+    assert cost(book.quote("v", "m", NOW, tier="priority").price, million) == 4
+    assert book.quote("v", "m", NOW, tier="flex").price is None
+    assert book.quote("v", "m", NOW, tier="scale").price is None
     # Who sells another's models sells its tiers not.
-    assert cost(book.price_of("s", "m", NOW), million) == 2
-    assert book.price_of("s", "m", NOW, tier="priority") is None
+    assert cost(book.quote("s", "m", NOW).price, million) == 2
+    assert book.quote("s", "m", NOW, tier="priority").price is None
 
 
 def test_dates_are_found_in_either_spelling() -> None:
     book = made({"match": ["is", "m-2026-03-05"], "prices": [{"rates": {"input": "1", "output": "1"}}]})
-    assert book.price_of("v", "m-20260305", NOW) is not None
-    assert book.price_of("v", "m-20260306", NOW) is None
+    assert book.quote("v", "m-20260305", NOW).price is not None
+    assert book.quote("v", "m-20260306", NOW).price is None
 
 
 def test_what_is_remembered_has_a_bound() -> None:
     book = made({"match": ["is", "m"], "prices": [{"rates": {"input": "1", "output": "1"}}]})
     for number in range(5000):
-        assert book.price_of("v", f"unheard-{number}", NOW) is None
+        assert book.quote("v", f"unheard-{number}", NOW).price is None
     assert len(book._kept) == len(book._rows) == 4096
-    assert book.price_of("v", "m", NOW) is not None
+    assert book.quote("v", "m", NOW).price is not None
 
 
 def test_the_table_is_not_read_before_it_is_needed() -> None:
@@ -158,6 +158,6 @@ def test_the_table_is_not_read_before_it_is_needed() -> None:
         raise AssertionError
 
     book = PriceBook(SELLERS, never)
-    assert book.price_of("local", "smollm2-135m", NOW) is not None
-    assert book.price_of("mine", "m", NOW, price_of_rates({"input": Decimal(1)})) is not None
-    assert book.price_of("nobody", "m", NOW) is None
+    assert book.quote("local", "smollm2-135m", NOW).price is not None
+    assert book.quote("mine", "m", NOW, price_of_rates({"input": Decimal(1)})).price is not None
+    assert book.quote("nobody", "m", NOW).price is None

@@ -118,7 +118,7 @@ def target_shown(loaded: Loaded, snapshot: Snapshot, name: str, target: Target) 
         "priority": target.priority,
         "protocol": spoken,
         "protocols": list(provider.protocols),
-        "price": price_told(snapshot.price(name, target, time())),
+        "price": price_told(snapshot.quote(name, target, time()).price),
         "context_window": snapshot.windows.get(name) or snapshot.book.window_of(target.provider, target.model),
         "profile": msgspec.to_builtins(profile_for(spoken or provider.protocols[0], target.model)),
     }

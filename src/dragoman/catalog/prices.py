@@ -31,12 +31,17 @@ class Seller(Struct, frozen=True):
     local: bool = False
 
 
-class _Kept(Struct, frozen=True, gc=False):
-    """A price and the seconds between which it holds."""
+_EVER = float("inf")
+
+
+class Quote(Struct, frozen=True, gc=False):
+    """A price and the seconds between which it holds; `tiered` where it is another in some service tier. An unknown price is
+    None."""
 
     price: Price | None
-    since: float
-    until: float
+    since: float = -_EVER
+    until: float = _EVER
+    tiered: bool = False
 
 
 class PriceBook:
@@ -45,16 +50,17 @@ class PriceBook:
     def __init__(self, sellers: Mapping[str, Seller], table: Callable[[], PriceTable] = _bundled) -> None:
         self._sellers = dict(sellers)
         self._table = table
-        self._kept: dict[tuple[str, str, str], _Kept] = {}
+        self._kept: dict[tuple[str, str, str], Quote] = {}
         self._rows: dict[tuple[str, str], Row | None] = {}
 
-    def price_of(
+    def quote(
         self, provider: str, target_model: str, at: float, override: Price | None = None, tier: str | None = None
-    ) -> Price | None:
-        """The price at `at`, in Unix seconds; the operator's `override` where there is one. None where it is not known: a vendor
-        or model that the table has not, a service `tier` whose price it has not, or one that is not in tokens."""
+    ) -> Quote:
+        """What holds at `at`, in Unix seconds; the operator's `override` where there is one, at all times and in every tier. No
+        price where it is not known: a vendor or model that the table has not, a service `tier` whose price it has not, or one
+        that is not in tokens."""
         if override is not None:
-            return override
+            return Quote(override)
         known = (provider, target_model, tier or "")
         kept = self._kept.get(known)
         if kept is None or not kept.since <= at < kept.until:
@@ -62,12 +68,7 @@ class PriceBook:
             # Callers choose the names, so what is remembered has a bound.
             if len(self._kept) < _MOST_KNOWN or known in self._kept:
                 self._kept[known] = kept
-        return kept.price
-
-    def has_tiers(self, provider: str, target_model: str) -> bool:
-        """Whether the model has a price of its own in some service tier besides the usual one."""
-        row = self._row(provider, target_model)
-        return row is not None and bool(row.tiers)
+        return kept
 
     def window_of(self, provider: str, target_model: str) -> int | None:
         """The most input tokens that the model takes, as far as the table knows."""
@@ -101,22 +102,22 @@ class PriceBook:
             self._rows[known] = row
         return row
 
-    def _look_up(self, provider: str, model: str, at: float, tier: str) -> _Kept:
+    def _look_up(self, provider: str, model: str, at: float, tier: str) -> Quote:
         seller = self._sellers.get(provider)
         if seller is not None and seller.local:
-            return _Kept(FREE, float("-inf"), float("inf"))
+            return Quote(FREE)
         row = self._row(provider, model)
         if row is None:
-            return _Kept(None, float("-inf"), float("inf"))
+            return Quote(None)
         moment = datetime.fromtimestamp(at, UTC).replace(tzinfo=None)
         since, until = _span(row, moment)
         quoted = row.quoted(moment, "" if tier.lower() in _USUAL_TIERS else tier.lower())
-        if quoted is None or quoted.unmeasured or "input" not in quoted.rates:
-            return _Kept(None, since, until)
-        steps = quoted.steps()
-        rates = steps.pop(0)
-        price = price_of_rates(rates, steps, source=self._table().source, beside=quoted.beside)
-        return _Kept(price, since, until)
+        price = None
+        if quoted is not None and not quoted.unmeasured and "input" in quoted.rates:
+            steps = quoted.steps()
+            rates = steps.pop(0)
+            price = price_of_rates(rates, steps, source=self._table().source, beside=quoted.beside)
+        return Quote(price, since, until, bool(row.tiers))
 
 
 def _span(row: Row, moment: datetime) -> tuple[float, float]:

@@ -14,11 +14,11 @@ from dragoman.catalog.price import Price, price_detail
 from dragoman.ir import Overloaded, Usage
 from dragoman.ledger import Entry
 from dragoman.pipeline.call import Call
+from dragoman.pipeline.cost import price_billed
 from dragoman.pipeline.estimate import estimated
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.key import Key
 from dragoman.pipeline.reserve import settle_grant
-from dragoman.pipeline.tier import tier_billed
 from dragoman.wire import json
 
 _MAX_NAME = 256
@@ -124,10 +124,10 @@ def _estimated(call: Call) -> Usage:
 
 def _cost(call: Call, gateway: Gateway, usage: Usage | None) -> tuple[int | None, str | None]:
     """Nanodollars, and the name of the prices applied; None where the price is unknown."""
-    step, resolved = call.step, call.resolved
-    if usage is None or step is None or resolved is None:
+    step = call.step
+    if usage is None or step is None:
         return 0, None
-    price = call.snapshot.price(resolved.name, step.target, call.when, tier_billed(call, step.target))
+    price = price_billed(call, step)
     if price is None:
         return None, None
     name = gateway.price_names.get(price)

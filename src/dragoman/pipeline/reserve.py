@@ -9,10 +9,10 @@ from dragoman.catalog.price import Price
 from dragoman.ir import DragomanError, Forbidden, Overloaded, TooManyRequests
 from dragoman.limits import Grant, Refused, Rule, Wanting, Window
 from dragoman.pipeline.call import Call
+from dragoman.pipeline.cost import price_asked
 from dragoman.pipeline.demand import demand_of
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.step import Step
-from dragoman.pipeline.tier import tier_asked
 from dragoman.store import StoreUnavailable
 
 _DAY_SECONDS = 86_400
@@ -102,9 +102,8 @@ def _remember(gateway: Gateway, id: str, when: float) -> None:
 def _priced(call: Call, steps: Sequence[Step]) -> tuple[Sequence[Step], list[Price | None]]:
     """The steps and their prices. What costs nobody knows how much is not for a key with a budget, unless the operator says
     so."""
-    assert call.resolved is not None and call.key is not None
-    name, price, when = call.resolved.name, call.snapshot.price, call.when
-    prices = [price(name, step.target, when, tier_asked(call, step.target)) for step in steps]
+    assert call.key is not None
+    prices = [price_asked(call, step) for step in steps]
     if None not in prices or call.snapshot.settings.ledger.unpriced == "allow":
         return steps, prices
     known = [(step, found) for step, found in zip(steps, prices, strict=True) if found is not None]

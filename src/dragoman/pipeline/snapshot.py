@@ -11,7 +11,7 @@ from msgspec import Struct
 from dragoman import config
 from dragoman.catalog.directory import Directory, Named, Resolved, Target
 from dragoman.catalog.price import Price, price_of_rates
-from dragoman.catalog.prices import PriceBook, Seller
+from dragoman.catalog.prices import PriceBook, Quote, Seller
 from dragoman.config import Settings
 from dragoman.limits import Limits, Rule
 from dragoman.observe.redaction import Redactor
@@ -44,9 +44,9 @@ class Snapshot(Struct, frozen=True):
         """The same with these keys in the database."""
         return msgspec.structs.replace(self, keys={**keys, **self.own})
 
-    def price(self, name: str, target: Target, at: float, tier: str | None = None) -> Price | None:
-        """What `target` costs under the public `name` at `at`, in Unix seconds; None where that is not known."""
-        return self.book.price_of(target.provider, target.model, at, self.prices.get(name), tier)
+    def quote(self, name: str, target: Target, at: float, tier: str | None = None) -> Quote:
+        """What `target` costs under the public `name` at `at`, in Unix seconds."""
+        return self.book.quote(target.provider, target.model, at, self.prices.get(name), tier)
 
     def window(self, name: str, target: Target) -> int | None:
         """The input tokens beyond which `target`, under the public `name`, surely refuses; None where that is not known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dragoman.catalog.directory import Resolved, Target
+from dragoman.catalog.prices import Quote
 from dragoman.pipeline.header_text import header_text
 from dragoman.protocols.base import WireProtocol
 from dragoman.protocols.known import SPOKEN_AS, protocol_of
@@ -12,9 +13,9 @@ from dragoman.providers.endpoint import Endpoint
 class Step:
     """`named` is the protocol as the provider's entry names it, `protocol` what speaks it; `same` whether it is the caller's.
     `label` is `provider/model`, and `header` the same for x-dragoman-target. `others` are the same target in the provider's
-    other protocols, where the caller's own is not among them."""
+    other protocols, where the caller's own is not among them; `quote` is its price, as it was last looked up."""
 
-    __slots__ = ("endpoint", "header", "label", "named", "others", "protocol", "same", "target")
+    __slots__ = ("endpoint", "header", "label", "named", "others", "protocol", "quote", "same", "target")
 
     def __init__(self, target: Target, endpoint: Endpoint, named: str, protocol: WireProtocol, same: bool) -> None:
         self.target = target
@@ -23,6 +24,7 @@ class Step:
         self.protocol = protocol
         self.same = same
         self.others: tuple[Step, ...] = ()
+        self.quote: Quote | None = None
         self.label = str(target)
         self.header = (b"x-dragoman-target", header_text(self.label))
 
