@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dragoman.ledger import mapping
 from dragoman.ledger.segment import FRAME, START, Segment, unmarked
+
+
+@pytest.fixture(autouse=True, params=["mapped", "written"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to store a record, whatever file system the tests run on."""
+    kind = {"mapped": "ext4", "written": "btrfs"}[request.param]
+    monkeypatch.setattr(mapping, "kind_of", lambda device: kind)
 
 
 def made(tmp_path: Path, size: int = 4096) -> Segment:

@@ -1,7 +1,7 @@
 """A file of the journal: room on the disk taken beforehand, filled record by record, and marked as they reach the database.
 
-What is here is bytes and their place; what they mean and when they are moved on is left to the others. A record is written with
-one system call and without waiting for the disk: that outlives the death of every process. `sync` makes it outlive the machine's.
+What is here is bytes and their place; what they mean and when they are moved on is left to the others. A record is stored in the
+file's pages without waiting for the disk: that outlives the death of every process. `sync` makes it outlive the machine's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 import struct
 from pathlib import Path
 from zlib import crc32
+
+from dragoman.ledger.mapping import mapped
 
 SUFFIX = ".journal"
 # Magic and version, generation, mark.
@@ -26,13 +28,14 @@ class Segment:
 
     A record's checksum is seeded with the file's generation: when a file is used anew, what it held before is no record."""
 
-    __slots__ = ("_fd", "_generation", "end", "mark", "path", "size")
+    __slots__ = ("_fd", "_generation", "_pages", "end", "mark", "path", "size")
 
     def __init__(self, path: Path, fd: int, size: int, generation: int) -> None:
         self.path = path
         self.size = size
         self.mark = self.end = START
         self._fd = fd
+        self._pages = mapped(fd, size)
         self._generation = generation
 
     @classmethod
@@ -61,7 +64,9 @@ class Segment:
         if end > self.size:
             return False
         record = _FRAME.pack(length, crc32(payload, self._generation)) + payload
-        if os.pwrite(self._fd, record, at) != len(record):
+        if self._pages is not None:
+            self._pages[at:end] = record
+        elif os.pwrite(self._fd, record, at) != len(record):
             raise OSError(f"{self.path} was cut short")
         self.end = end
         return True
@@ -94,6 +99,8 @@ class Segment:
     def close(self, *, remove: bool) -> None:
         if remove:
             self.path.unlink(missing_ok=True)
+        if self._pages is not None:
+            self._pages.close()
         os.close(self._fd)
 
     def _write_head(self) -> None:
