@@ -129,7 +129,8 @@ class Price:
             found += 1
         return found
 
-    def cost(self, usage: Usage) -> Cost:
+    def nanos(self, usage: Usage) -> int:
+        """What an answer's usage comes to, in nanodollars."""
         rates, usual = self._levels[self._level(usage.input) if self._steps else 0]
         cached, written, hour = usage.cached_input, usage.cache_write, usage.cache_write_hour
         plain = usage.input - cached - written
@@ -142,7 +143,11 @@ class Price:
                 exact += (written - hour) * of_written + hour * of_hour
         else:
             exact = sum([quantity * rate for _, quantity, rate in _billed(rates, usage)])
-        return Cost(_rounded(exact), rates, usage)
+        return _rounded(exact)
+
+    def cost(self, usage: Usage) -> Cost:
+        """The same, and how it comes about."""
+        return Cost(self.nanos(usage), self._levels[self._level(usage.input)][0], usage)
 
     def estimate_ceiling(
         self, input_tokens: int, max_output_tokens: int, *, caches: bool = True, media: bool = True

@@ -16,7 +16,7 @@ from dragoman.catalog.price import FREE, Price, price_of_rates
 from dragoman.catalog.price_table import PriceTable, Row, bundled
 
 # How vendors call the service at its usual price. OpenAI says `default`, Google and Anthropic `standard`.
-_USUAL_TIERS = frozenset({"", "default", "standard"})
+USUAL_TIERS = frozenset({"", "default", "standard"})
 _MOST_KNOWN = 4096
 # Whose windows are kept up in the table. Others enlarge a model under its old name: of deepseek-chat it has 64,000, long after
 # its vendor made it 128,000 (api-docs.deepseek.com, 2025-09).
@@ -111,7 +111,7 @@ class PriceBook:
             return Quote(None)
         moment = datetime.fromtimestamp(at, UTC).replace(tzinfo=None)
         since, until = _span(row, moment)
-        quoted = row.quoted(moment, "" if tier.lower() in _USUAL_TIERS else tier.lower())
+        quoted = row.quoted(moment, "" if tier.lower() in USUAL_TIERS else tier.lower())
         price = None
         if quoted is not None and not quoted.unmeasured and "input" in quoted.rates:
             steps = quoted.steps()

@@ -20,6 +20,7 @@ _MASK = SECONDS - 1
 _TOKENS_RING = RING + SECONDS
 # A vendor's figure beyond this is no figure; sums of them stay within a word.
 _MOST = 2**50
+_MINUTE = float(SPAN)
 _ENDLESS = 2**62  # nanodollars: what a word can hold
 
 
@@ -176,21 +177,18 @@ class LocalMeter:
     def left(self, grant: Grant) -> Standing:
         """For the headers of an answer that was just let in: so nothing is forgotten before a whole minute is over."""
         words = self._words
-        requests: tuple[int, int] | None = None
-        tokens: tuple[int, int] | None = None
+        requests: Level | None = None
+        tokens: Level | None = None
         for _, slot, most_requests, most_tokens, _, _, _ in grant.places or ():
             if most_requests is not None:
                 left = most_requests - words[slot + REQUESTS]
-                if requests is None or left < requests[0]:
-                    requests = (left, most_requests)
+                if requests is None or left < requests.remaining:
+                    requests = Level(most_requests, left if left > 0 else 0, _MINUTE)
             if most_tokens is not None:
                 left = most_tokens - words[slot + TOKENS]
-                if tokens is None or left < tokens[0]:
-                    tokens = (left, most_tokens)
-        return Standing(
-            None if requests is None else Level(requests[1], max(0, requests[0]), float(SPAN)),
-            None if tokens is None else Level(tokens[1], max(0, tokens[0]), float(SPAN)),
-        )
+                if tokens is None or left < tokens.remaining:
+                    tokens = Level(most_tokens, left if left > 0 else 0, _MINUTE)
+        return Standing(requests, tokens)
 
     def standing(self, rules: tuple[Rule, ...], now: float) -> Standing:
         """Looks without the lock: others may be counting meanwhile, and a header may be a moment old."""

@@ -38,7 +38,7 @@ class Rule(Struct, frozen=True):
     budget: Budget | None = None
 
 
-class Demand(Struct):
+class Demand(Struct, gc=False):
     """What a request may come to, at most. `nanos` is None where no price is known; `bounded` tells whether the caller itself
     set the bound on the output, or only we assumed one."""
 
@@ -59,7 +59,7 @@ class Refused(Struct, frozen=True):
     message: str
 
 
-class Level(Struct, frozen=True):
+class Level(Struct, frozen=True, gc=False):
     """How a limit per minute stands. `reset` is in seconds: when nothing would be counted any more."""
 
     limit: int
@@ -67,7 +67,7 @@ class Level(Struct, frozen=True):
     reset: float
 
 
-class Standing(Struct, frozen=True):
+class Standing(Struct, frozen=True, gc=False):
     """For headers: of all rules that limit it, the one with the least left. None where nothing is limited."""
 
     requests: Level | None = None

@@ -9,12 +9,14 @@ import re
 from collections.abc import Sequence
 
 from dragoman.catalog.price import Price
-from dragoman.catalog.prices import Quote
+from dragoman.catalog.prices import USUAL_TIERS, Quote
 from dragoman.pipeline.call import UNREAD, Call
 from dragoman.pipeline.step import Step
 
 # In no text: there the quotes would be escaped.
 _TIER = re.compile(rb'"service_?[tT]ier"\s*:\s*"([A-Za-z_]{1,32})"')
+# As nearly all answers say it that say one: in a tenth of the pattern's time.
+_AT_USUAL = (b'"service_tier":"default"', b'"service_tier": "default"')
 # What is asked for and leaves the choice to the vendor.
 _OPEN = frozenset({"auto", "standard_only"})
 
@@ -52,7 +54,7 @@ def _quote(call: Call, step: Step) -> Quote:
 
 
 def _in_tier(call: Call, step: Step, tier: str | None) -> Price | None:
-    if tier is None:
+    if tier is None or tier in USUAL_TIERS:
         return _quote(call, step).price
     assert call.resolved is not None
     return call.snapshot.quote(call.resolved.name, step.target, call.when, tier).price
@@ -61,8 +63,12 @@ def _in_tier(call: Call, step: Step, tier: str | None) -> Price | None:
 def _tier(texts: Sequence[bytes]) -> str | None:
     """What the first of them says that says any."""
     for text in texts:
-        at = text.find(b'"service')  # in a fifth of the pattern's time; most have none
-        if at >= 0 and (found := _TIER.search(text, at)) is not None:
+        at = text.find(b'"service')
+        if at < 0:
+            continue
+        if text.startswith(_AT_USUAL, at):
+            return "default"
+        if (found := _TIER.search(text, at)) is not None:
             tier = found[1].decode().lower()
             return None if tier in _OPEN else tier
     return None

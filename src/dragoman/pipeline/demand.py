@@ -24,13 +24,13 @@ def demand_of(call: Call, prices: Sequence[Price | None] | None) -> Demand:
     does not matter."""
     peek, body = call.peek, call.body
     assert peek is not None
-    reading, bound, answers = Reading(body), peek.bound, peek.answers
+    bound, answers = peek.bound, peek.answers
     # What the request names and the gateway keeps is read by the vendor, too.
-    named = 0 if call.state is None else call.state.named_bytes
-    tokens = reading.tokens(named) + answers * (USUAL_OUTPUT if bound is None else bound)
+    reading = Reading(body) if call.state is None else Reading(body, call.state.named_bytes)
+    tokens = reading.tokens + answers * (USUAL_OUTPUT if bound is None else bound)
     if prices is None:
         return Demand(tokens, 0, bound is not None)
-    into, out = reading.most_tokens(named), answers * (LONG_OUTPUT if bound is None else bound)
+    into, out = reading.most_tokens, answers * (LONG_OUTPUT if bound is None else bound)
     # Behind addresses there may be pictures and sounds.
     address = body.find(b"://")
     if address >= 0:

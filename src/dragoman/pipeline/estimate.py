@@ -23,26 +23,30 @@ _FIRST_PIECES = 8
 
 
 class Reading:
-    """How much a request's body asks a model to read: text, and runs of base64 beside it."""
+    """How much a request's body asks a model to read: text, and runs of base64 beside it. `named` are bytes that the body does
+    not hold and names."""
 
     __slots__ = ("_runs", "_text")
 
-    def __init__(self, body: bytes) -> None:
-        self._text = len(body)
+    def __init__(self, body: bytes, named: int = 0) -> None:
+        self._text = len(body) + named
         self._runs: tuple[int, ...] = ()
-        if self._text > LONG_BODY:
+        if len(body) > LONG_BODY:
             self._runs = tuple(run.end() - run.start() for run in _BASE64.finditer(body))
             self._text -= sum(self._runs)
 
-    def tokens(self, named: int = 0) -> int:
-        """About how many; `named` are bytes that the body does not hold and names."""
-        return -(-(self._text + named) // _CHARACTERS_A_TOKEN) + MEDIA_TOKENS * len(self._runs)
+    @property
+    def tokens(self) -> int:
+        """About how many."""
+        return -(-self._text // _CHARACTERS_A_TOKEN) + MEDIA_TOKENS * len(self._runs)
 
-    def most_tokens(self, named: int = 0) -> int:
+    @property
+    def most_tokens(self) -> int:
         """More than it can be, as far as text goes: of the scripts that take the most tokens, one token stands for two bytes of
         JSON. What pictures, sounds and films come to is taken for what they are in bytes, by forty."""
-        media = sum([max(MEDIA_TOKENS, run // 40) for run in self._runs])
-        return -(-(self._text + named) // 2) + media
+        if not self._runs:
+            return -(-self._text // 2)
+        return -(-self._text // 2) + sum([max(MEDIA_TOKENS, run // 40) for run in self._runs])
 
 
 class Heard:
@@ -103,5 +107,5 @@ def estimated(told: Usage | None, body: bytes, heard: Heard, protocol: WireProto
     """What the request used, as far as it went; of a vendor's own counts, what there is of them."""
     said = heard.tokens(protocol)
     if told is None:
-        return Usage(input=Reading(body).tokens(), output=said, estimated=True)
+        return Usage(input=Reading(body).tokens, output=said, estimated=True)
     return replace(told, output=max(told.output, said), estimated=True)

@@ -6,19 +6,19 @@ Whoever is about to send that last byte says so; a request that never came so fa
 from __future__ import annotations
 
 from hashlib import sha256
-from time import perf_counter
+from time import monotonic, perf_counter
 
 from msgspec.structs import replace
 
 from dragoman.catalog.price import Price, price_detail
 from dragoman.ir import Overloaded, Usage
 from dragoman.ledger import Entry
+from dragoman.limits import Grant
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.cost import price_billed
 from dragoman.pipeline.estimate import estimated
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.key import Key
-from dragoman.pipeline.reserve import settle_grant
 from dragoman.wire import json
 
 _MAX_NAME = 256
@@ -63,8 +63,17 @@ def record(call: Call, gateway: Gateway) -> None:
     finally:
         # Behind the entry, so that what is killed in between is not forgotten when the ledger is asked again.
         if call.grant is not None:
-            used = usage.total if usage is not None else 0
-            settle_grant(gateway, call.grant, used, cost or 0, asked=call.attempts > 0)
+            _settle(call, call.grant, gateway, usage, cost)
+
+
+def _settle(call: Call, grant: Grant, gateway: Gateway, usage: Usage | None, cost: int | None) -> None:
+    meter = gateway.meter
+    assert meter is not None
+    if call.attempts:
+        used = 0 if usage is None else usage.input + usage.output
+        meter.settle(grant, used, cost or 0, monotonic(), call.when)
+    else:  # no vendor was asked: it is as if the request had never been
+        meter.cancel(grant, monotonic())
 
 
 def _entry(call: Call, key: Key, usage: Usage | None, cost: int | None, price: str | None) -> Entry:
@@ -133,7 +142,7 @@ def _cost(call: Call, gateway: Gateway, usage: Usage | None) -> tuple[int | None
     name = gateway.price_names.get(price)
     if name is None:
         name = _name(price, gateway)
-    cost = price.cost(usage).amount
+    cost = price.nanos(usage)
     return cost if 0 <= cost < _MOST_NANOS else _MOST_NANOS if cost > 0 else 0, name
 
 

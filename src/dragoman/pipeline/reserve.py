@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import monotonic, time
+from time import monotonic
 
 from dragoman.catalog.price import Price
 from dragoman.ir import DragomanError, Forbidden, Overloaded, TooManyRequests
-from dragoman.limits import Grant, Refused, Rule, Wanting, Window
+from dragoman.limits import Refused, Rule, Wanting, Window
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.cost import price_asked
 from dragoman.pipeline.demand import demand_of
@@ -37,23 +37,21 @@ async def reserve(call: Call, gateway: Gateway, steps: Sequence[Step]) -> Sequen
     if not rules or meter is None:
         return steps
     assert call.route is not None
-    tokens = money = False
+    demand = gateway.one_request
     if call.route.operation == "generate":  # to have tokens counted uses none
-        for rule in rules:
-            money = money or rule.budget is not None
-            tokens = tokens or (rule.limits is not None and rule.limits.tokens_per_minute is not None)
-    prices: list[Price | None] | None = None
-    if money:
-        steps, prices = _priced(call, steps)
-        if call.when >= gateway.primed_until.get(rules[0].id, 0.0):
-            for rule, window in meter.unprimed(rules, call.when):
-                await prime(gateway, rule, window)
-            _remember(gateway, rules[0].id, call.when)
-    demand = demand_of(call, prices) if tokens or money else gateway.one_request
-    if not demand.bounded:
-        demand.tokens = _assumed(demand.tokens, rules)
+        own = rules[0]
+        prices: list[Price | None] | None = None
+        if own.budget is not None:  # of keys alone, whose rules come first
+            steps, prices = _priced(call, steps)
+            if call.when >= gateway.primed_until.get(own.id, 0.0):
+                for rule, window in meter.unprimed(rules, call.when):
+                    await prime(gateway, rule, window)
+                _remember(gateway, own.id, call.when)
+        demand = demand_of(call, prices)
+        if not demand.bounded:
+            demand.tokens = _assumed(demand.tokens, rules)
     now = monotonic()
-    answer = meter.reserve(rules, demand, now, time())
+    answer = meter.reserve(rules, demand, now, call.when)
     if isinstance(answer, Wanting):
         answer = await answer.decide()
     if isinstance(answer, Refused):
@@ -83,15 +81,6 @@ async def prime(gateway: Gateway, rule: Rule, window: Window) -> None:
     gateway.meter.prime(rule, window, spent, monotonic())
 
 
-def settle_grant(gateway: Gateway, grant: Grant, tokens: int, nanos: int, *, asked: bool) -> None:
-    """`asked`: a vendor was; else it is as if the request had never been."""
-    assert gateway.meter is not None
-    if asked:
-        gateway.meter.settle(grant, tokens, nanos, monotonic(), time())
-    else:
-        gateway.meter.cancel(grant, monotonic())
-
-
 def _remember(gateway: Gateway, id: str, when: float) -> None:
     """What is known of a budget is not asked again within a second, nor over midnight."""
     if len(gateway.primed_until) >= _MOST_PRIMED:
@@ -103,6 +92,8 @@ def _priced(call: Call, steps: Sequence[Step]) -> tuple[Sequence[Step], list[Pri
     """The steps and their prices. What costs nobody knows how much is not for a key with a budget, unless the operator says
     so."""
     assert call.key is not None
+    if len(steps) == 1 and (price := price_asked(call, steps[0])) is not None:
+        return steps, [price]
     prices = [price_asked(call, step) for step in steps]
     if None not in prices or call.snapshot.settings.ledger.unpriced == "allow":
         return steps, prices

@@ -9,26 +9,23 @@ from dragoman.protocols.base import Headers
 def write_standing(standing: Standing, when: float) -> Headers:
     found: Headers = []
     if (level := standing.requests) is not None:
-        found += (
-            _limit(b"requests", level.limit),
-            (b"x-ratelimit-remaining-requests", b"%d" % level.remaining),
-            (b"x-ratelimit-reset-requests", _duration(int(level.reset * 1000))),
-        )
+        found += _settled(b"requests", level.limit, int(level.reset * 1000))
+        found.append((b"x-ratelimit-remaining-requests", b"%d" % level.remaining))
     if (level := standing.tokens) is not None:
-        found += (
-            _limit(b"tokens", level.limit),
-            (b"x-ratelimit-remaining-tokens", b"%d" % level.remaining),
-            (b"x-ratelimit-reset-tokens", _duration(int(level.reset * 1000))),
-        )
+        found += _settled(b"tokens", level.limit, int(level.reset * 1000))
+        found.append((b"x-ratelimit-remaining-tokens", b"%d" % level.remaining))
     return found
 
 
-@lru_cache(maxsize=1024)
-def _limit(kind: bytes, limit: int) -> tuple[bytes, bytes]:
-    return b"x-ratelimit-limit-" + kind, b"%d" % limit
-
-
 @lru_cache(maxsize=4096)
+def _settled(kind: bytes, limit: int, milliseconds: int) -> Headers:
+    """What is the same in the next answer, for nearly all are let in and then told of a whole minute."""
+    return [
+        (b"x-ratelimit-limit-" + kind, b"%d" % limit),
+        (b"x-ratelimit-reset-" + kind, _duration(milliseconds)),
+    ]
+
+
 def _duration(milliseconds: int) -> bytes:
     """As OpenAI writes it: 20ms, 59.5s, 1m2s."""
     if milliseconds < 1000:
