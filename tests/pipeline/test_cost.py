@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from dragoman.config import Settings
@@ -9,8 +11,10 @@ from dragoman.pipeline.call import Call
 from dragoman.pipeline.cost import price_asked, price_billed, tier_asked, tier_billed
 from dragoman.pipeline.snapshot import Snapshot, snapshot_of
 from dragoman.pipeline.step import Step, steps_of
+from dragoman.protocols.base import Route
 from dragoman.protocols.known import PROTOCOLS
 
+PROTOCOL, ROUTE = PROTOCOLS["openai-chat"], Route("generate")
 OPENAI = {"protocols": ["openai-chat"], "api_key": "k", "models": ["gpt-*", "o3", "o4-*"]}
 SETTINGS = Settings.model_validate(
     {
@@ -26,9 +30,11 @@ SNAPSHOT = snapshot_of(SETTINGS, demo=False, root_key=None)
 def call(name: str, body: bytes = b"", answer: bytes = b"", snapshot: Snapshot = SNAPSHOT) -> tuple[Call, Step]:
     made = Call(snapshot)
     made.body, made.answer = body, answer
+    asked = {"model": name, **json.loads(body or b"{}")}
+    made.peek = PROTOCOL.peek(json.dumps(asked).encode(), ROUTE)
     made.resolved = snapshot.directory.resolve(name)
     assert made.resolved is not None
-    (step,) = steps_of(made.resolved, snapshot.endpoints, PROTOCOLS["openai-chat"]).values()
+    (step,) = steps_of(made.resolved, snapshot.endpoints, PROTOCOL).values()
     return made, step
 
 
@@ -45,11 +51,13 @@ def tiered() -> str:
     [
         (b'{"service_tier":"flex"}', b'{"service_tier":"flex"}', "flex", "flex"),
         (b'{"service_tier":"priority"}', b'{"service_tier": "default"}', "priority", "default"),
-        (b'{"serviceTier": "PRIORITY"}', b"{}", "priority", "priority"),
+        (b'{"service_tier": "PRIORITY"}', b"{}", "priority", "priority"),
+        (b'{"service_tier": 7}', b"{}", None, None),
+        (b"{}", b'{"usageMetadata":{"serviceTier":"FLEX"}}', None, "flex"),
         (b'{"service_tier":"auto"}', b'{"service_tier":"priority"}', None, "priority"),
         (b'{"service_tier":"auto"}', b"{}", None, None),
         (b"{}", b"{}", None, None),
-        (b'{"content":"\\"service_tier\\":\\"flex\\""}', b"{}", None, None),
+        (b'{"x":"\\"service_tier\\":\\"flex\\""}', b'{"content":"\\"service_tier\\":\\"flex\\""}', None, None),
     ],
 )
 def test_the_answer_counts(body: bytes, answer: bytes, asked: str | None, billed: str | None) -> None:
@@ -68,7 +76,6 @@ def test_where_tiers_make_no_difference_nobody_looks_for_one(name: str) -> None:
     made, step = call(name, b'{"service_tier":"flex"}', b'{"service_tier":"flex"}')
     price = SNAPSHOT.quote(name, step.target, made.when).price
     assert price_asked(made, step) is price_billed(made, step) is price
-    assert made.tier == Call(SNAPSHOT).tier, "unread"
 
 
 def test_a_tier_has_its_own_price() -> None:
@@ -101,3 +108,19 @@ def test_a_stream_tells_it_in_one_of_its_pieces() -> None:
     for piece in (b"data: {}", b'data: {"service_tier":"default"}', b"data: [DONE]"):
         made.heard.add(piece)
     assert tier_billed(made) == "default"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "member"),
+    [
+        ("openai-chat", "service_tier"),
+        ("openai-responses", "service_tier"),
+        ("anthropic", "service_tier"),
+        ("gemini", "serviceTier"),
+        ("gemini", "service_tier"),
+    ],
+)
+def test_each_protocol_has_its_word_for_what_is_asked(protocol: str, member: str) -> None:
+    body = json.dumps({"model": "m", member: "Priority", "messages": [{member: "flex"}]}).encode()
+    peeked = PROTOCOLS[protocol].peek(body, Route("generate", model="m"))
+    assert peeked.tier == "priority"

@@ -155,8 +155,10 @@ class Price:
         """Nanodollars that a request of so many tokens cannot cost more than, whatever kind they turn out to be.
 
         Tighter where the caller knows that nothing is written to a cache (`caches`), or that all is text (`media`)."""
-        highest = 0
-        for bound, most_in, most_out, request in self._ceilings.get((caches, media)) or self._ceiling(caches, media):
+        ceilings = self._ceilings.get((caches, media)) or self._ceiling(caches, media)
+        _, most_in, most_out, request = ceilings[0]
+        highest = input_tokens * most_in + max_output_tokens * most_out + request
+        for bound, most_in, most_out, request in ceilings[1:]:
             if input_tokens <= bound:
                 break
             come_to = input_tokens * most_in + max_output_tokens * most_out + request

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from dragoman.pipeline.state import State
     from dragoman.pipeline.step import Step
 
-# The service tier of a request in which nobody has looked for one.
-UNREAD = ""
+_ONE_ATTEMPT = (b"x-dragoman-attempts", b"1")
 
 
 class Call:
@@ -58,7 +57,6 @@ class Call:
         "step",
         "stream",
         "strict",
-        "tier",
         "upstream",
         "usage",
         "when",
@@ -96,7 +94,6 @@ class Call:
         self.answer = b""  # the vendor's own, where it came whole
         self.heard = Heard()
         self.recorded = False
-        self.tier: str | None = UNREAD
         # What it was granted of what limits it, and what is left.
         self.grant: Grant | None = None
         self.standing: Standing | None = None
@@ -118,7 +115,7 @@ class Call:
         found: Headers = [(b"x-request-id", self.id.encode())]
         if self.step is not None:
             found.append(self.step.header)
-            found.append((b"x-dragoman-attempts", b"%d" % self.attempts))
+            found.append(_ONE_ATTEMPT if self.attempts == 1 else (b"x-dragoman-attempts", b"%d" % self.attempts))
         if self.losses:
             paths = dict.fromkeys(loss.path for loss in self.losses if not loss.harmless)
             if paths:

@@ -17,6 +17,8 @@ from dragoman.catalog.profile import Profile
 from dragoman.ir import DragomanError, Event, Loss, Losses, Request, Response, Spelling, UpstreamRefused, Usage
 from dragoman.limits import Standing
 
+_WORD = re.compile(rb'"([A-Za-z_]{1,32})"')
+
 Operation = Literal[
     "generate",
     "count_tokens",
@@ -44,13 +46,23 @@ class Route(Struct, frozen=True, gc=False):
 
 class Peek(Struct, frozen=True, gc=False):
     """What routing and limits must know of a body: the model's name, whether the answer streams, and whether a streaming caller
-    asked for token counts; `bound` is the most tokens that each of `answers` may have, None where the caller sets none."""
+    asked for token counts; `bound` is the most tokens that each of `answers` may have, None where the caller sets none; `tier`
+    is the service tier that it asks for."""
 
     model: str
     stream: bool
     include_usage: bool = True
     bound: int | None = None
     answers: int = 1
+    tier: str | None = None
+
+
+def word_in(*members: Raw | UnsetType) -> str | None:
+    """The first of a body's members that is a plain word, in lower case, for `Peek`; as `count_in`."""
+    for member in members:
+        if member is not UNSET and (found := _WORD.fullmatch(bytes(member))) is not None:
+            return found[1].decode().lower()
+    return None
 
 
 def count_in(*members: Raw | UnsetType) -> int | None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -262,13 +264,14 @@ class Exchange:
 def head_of(status: int, defaults: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     """An answer's head; `defaults` are lines of it, written already. Raises ValueError for a header that would break out of
     its line."""
-    lines = [STATUS_LINE[status], defaults]
-    for name, value in headers:
-        lines += (name, b": ", value, b"\r\n")
-    lines.append(b"\r\n")
-    head = b"".join(lines)
+    head = _form(len(headers)) % (STATUS_LINE[status], defaults, *chain.from_iterable(headers))
     breaks = defaults.count(b"\n") + len(headers) + 2
-    if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
+    if head.count(b"\n") != breaks or head.count(b"\r") != breaks or head.find(b"\0") >= 0:
         bad = [name for name, value in headers if not _NAME.fullmatch(name) or _BREAKS.search(value)]
         raise ValueError(f"a header cannot be written: {bad}")
     return head
+
+
+@lru_cache(maxsize=64)
+def _form(headers: int) -> bytes:
+    return b"%b%b" + b"%b: %b\r\n" * headers + b"\r\n"

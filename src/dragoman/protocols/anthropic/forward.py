@@ -18,7 +18,7 @@ from dragoman.protocols.anthropic import fields, proofs
 from dragoman.protocols.anthropic.deeds import MINTED
 from dragoman.protocols.anthropic.unthought import OFF, WITHOUT, without_thinking
 from dragoman.protocols.anthropic.write_request import COUNT_PATH, PATH
-from dragoman.protocols.base import Outgoing, Peek, Route, count_in
+from dragoman.protocols.base import Outgoing, Peek, Route, count_in, word_in
 from dragoman.wire.body import Head, head_of, members, with_model
 from dragoman.wire.json import decode, encode
 
@@ -28,6 +28,7 @@ _MARKS = (b'"' + proofs.TAG.encode(), b'"' + MINTED.encode())
 
 class _Head(Head, gc=False):
     max_tokens: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    service_tier: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
@@ -36,7 +37,8 @@ _decode_head = msgspec.json.Decoder(_Head).decode
 def peek(body: bytes, route: Route) -> Peek:
     """Checks that the whole body is JSON and names a model. Raises BadRequest."""
     head = head_of(body, _decode_head, fields, dotted=True)
-    return Peek(head.model, bool(head.stream) and route.operation == "generate", bound=count_in(head.max_tokens))
+    streams = bool(head.stream) and route.operation == "generate"
+    return Peek(head.model, streams, bound=count_in(head.max_tokens), tier=word_in(head.service_tier))
 
 
 def forward(body: bytes, peeked: Peek, route: Route, model: str, profile: Profile) -> Outgoing:

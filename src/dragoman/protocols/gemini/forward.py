@@ -16,7 +16,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import BadRequest, BuiltinTool, Extra, FunctionTool, Loss, UpstreamBroken, Usage
-from dragoman.protocols.base import Outgoing, Peek, Route, count_in
+from dragoman.protocols.base import Outgoing, Peek, Route, count_in, word_in
 from dragoman.protocols.gemini.fields import Object
 from dragoman.protocols.gemini.read_response import answer_in
 from dragoman.protocols.gemini.read_tools import ALIASES, read_openai_shape
@@ -39,6 +39,8 @@ class _Head(Struct, gc=False):
 
     generationConfig: Raw | UnsetType = UNSET
     generation_config: Raw | UnsetType = UNSET
+    serviceTier: Raw | UnsetType = UNSET
+    service_tier: Raw | UnsetType = UNSET
 
 
 class _Bounds(Struct, gc=False):
@@ -73,7 +75,8 @@ def peek(body: bytes, route: Route) -> Peek:
         raise BadRequest("The path names no model.", param="model", code="missing_model")
     config = head.generationConfig if head.generationConfig is not UNSET else head.generation_config
     bound, answers = (None, 1) if config is UNSET else _bounds(config)
-    return Peek(route.model, bool(route.stream), True, bound, answers)
+    tier = word_in(head.serviceTier, head.service_tier)
+    return Peek(route.model, bool(route.stream), True, bound, answers, tier)
 
 
 def _bounds(config: Raw) -> tuple[int | None, int]:

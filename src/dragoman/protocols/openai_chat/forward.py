@@ -18,7 +18,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dragoman.catalog.profile import Profile
 from dragoman.ir import Loss
-from dragoman.protocols.base import Outgoing, Peek, count_in
+from dragoman.protocols.base import Outgoing, Peek, count_in, word_in
 from dragoman.protocols.openai import fields
 from dragoman.protocols.openai.capabilities import check_format, no_functions, no_pictures
 from dragoman.protocols.openai_chat.extra_body import lifted
@@ -38,6 +38,7 @@ class _Head(Head, gc=False):
     max_completion_tokens: Raw | UnsetType = UNSET
     max_tokens: Raw | UnsetType = UNSET
     n: Raw | UnsetType = UNSET
+    service_tier: Raw | UnsetType = UNSET
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
@@ -51,7 +52,8 @@ def peek(body: bytes) -> Peek:
     options = head.stream_options
     include_usage = options is not None and bool(options.include_usage)
     bound = count_in(head.max_completion_tokens, head.max_tokens)
-    return Peek(head.model, bool(head.stream), include_usage, bound, count_in(head.n) or 1)
+    tier = word_in(head.service_tier)
+    return Peek(head.model, bool(head.stream), include_usage, bound, count_in(head.n) or 1, tier)
 
 
 def forward(body: bytes, peeked: Peek, model: str, profile: Profile) -> Outgoing:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from dragoman.catalog.profile import Profile
-from dragoman.protocols.base import Outgoing, Peek, Route, count_in
+from dragoman.protocols.base import Outgoing, Peek, Route, count_in, word_in
 from dragoman.protocols.openai import fields
 from dragoman.protocols.openai_responses import unfit
 from dragoman.protocols.openai_responses.history import readable
@@ -21,6 +21,7 @@ COUNT_PATH = "/responses/input_tokens"
 
 class _Head(Head, gc=False):
     max_output_tokens: Raw | UnsetType = UNSET
+    service_tier: Raw | UnsetType = UNSET
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
@@ -29,7 +30,7 @@ _decode_head = msgspec.json.Decoder(_Head).decode
 def peek(body: bytes) -> Peek:
     """Checks that the whole body is JSON and names a model. Raises BadRequest."""
     head = head_of(body, _decode_head, fields)
-    return Peek(head.model, bool(head.stream), bound=count_in(head.max_output_tokens))
+    return Peek(head.model, bool(head.stream), bound=count_in(head.max_output_tokens), tier=word_in(head.service_tier))
 
 
 def forward(body: bytes, peeked: Peek, route: Route, model: str, profile: Profile) -> Outgoing:
