@@ -301,6 +301,23 @@ def test_a_database_that_is_gone(postgres_server: PostgresServer, tmp_path: Path
             assert found[1]["key_id"] == "root"
 
 
+def test_reloads_that_nobody_called_for_are_in_the_audit(tmp_path: Path) -> None:
+    with serving(canned.openai) as openai:
+        config = "providers:\n" + provider("openai", "openai-chat", f"{openai.base_url}/v1", "gpt-*")
+        with running(tmp_path, config=config) as gateway:
+            assert admin(gateway, "GET", "/audit")[1]["data"] == []
+            gateway.config.write_text(config.replace("gpt-*", "gpt-5*"))
+            gateway.signal(signal.SIGHUP)
+            gateway.wait_for_log(lambda line: line.get("asked_by") == "signal")
+            gateway.config.write_text("server: {workers: 2}\n" + config)
+            gateway.wait_for_log(lambda line: line.get("asked_by") == "file change")
+            told = wait_until(lambda: len(found := admin(gateway, "GET", "/audit")[1]["data"]) == 2 and found)
+            assert [(one["actor"], one["action"], one["subject"], one["detail"]) for one in told] == [
+                ("file change", "config.reload", str(gateway.config), {"needs_restart": ["server.workers"]}),
+                ("signal", "config.reload", str(gateway.config), {"needs_restart": []}),
+            ]
+
+
 def test_the_built_in_model_is_tested_too(demo: Gateway) -> None:
     status, found = admin(demo, "POST", "/providers/local/test")
     assert (status, found["ok"], found["error"]) == (200, True, None)

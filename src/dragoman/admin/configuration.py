@@ -28,16 +28,18 @@ async def _reload(desk: Desk, asked: Asked) -> Answer:
     asked.nothing()
     status, answer = await desk.reload()
     if status == 200:
-        detail = {"needs_restart": answer["needs_restart"]}
-        try:
-            await desk.blocking(desk.keys.note, actor_of(asked), "config.reload", _place(desk), detail)
-        except StoreRefused as error:  # it is in force all the same
-            _log.error("a reload could not be put in the audit", error=str(error), **detail)
+        await note_reload(desk, actor_of(asked), answer["needs_restart"])
     return status, answer
 
 
-def _place(desk: Desk) -> str:
-    return str(desk.loaded.path) if desk.loaded.path is not None else "environment"
+async def note_reload(desk: Desk, actor: str, needs_restart: list[str]) -> None:
+    """Puts it in the audit, if the database takes it: the reload is in force in any case."""
+    place = str(desk.loaded.path) if desk.loaded.path is not None else "environment"
+    detail = {"needs_restart": needs_restart}
+    try:
+        await desk.blocking(desk.keys.note, actor, "config.reload", place, detail)
+    except StoreRefused as error:
+        _log.error("a reload could not be put in the audit", error=str(error), **detail)
 
 
 async def _audit(desk: Desk, asked: Asked) -> Answer:

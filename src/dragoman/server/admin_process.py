@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dragoman.admin.application import application
+from dragoman.admin.configuration import note_reload
 from dragoman.admin.desk import Desk
 from dragoman.admin.retention import keep_pruned
 from dragoman.config import Loaded, Settings
@@ -52,6 +53,7 @@ class AdminProcess:
             reload=self._reload,
             tell_keys=self._tell_keys,
         )
+        self._noting: set[asyncio.Task[None]] = set()
         self._asked = 0
         self._telling: dict[int, asyncio.Future[None]] = {}
         self._reloads: list[asyncio.Future[tuple[int, dict[str, Any]]]] = []
@@ -70,7 +72,7 @@ class AdminProcess:
         await self._server.shutdown(sockets=[self._listener])
         for task in background:
             task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        await asyncio.gather(*background, *self._noting, return_exceptions=True)
         await self._desk.aclose()
         await self._desk.gateway.aclose()
         self._channel.close()
@@ -92,6 +94,10 @@ class AdminProcess:
                     told = self._telling.get(message["number"])
                     if told is not None and not told.done():
                         told.set_result(None)
+                case "reloaded_by":
+                    noting = asyncio.create_task(note_reload(desk, message["actor"], message["needs_restart"]))
+                    self._noting.add(noting)
+                    noting.add_done_callback(self._noting.discard)
                 case "reloaded":
                     for waiting in self._reloads:
                         if not waiting.done():

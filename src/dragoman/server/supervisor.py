@@ -34,6 +34,9 @@ _WATCH_SECONDS = 1.0
 _COMPACT_SECONDS = 60.0
 
 
+ADMINISTRATOR = "administrator"
+
+
 class Supervisor:
     """`key` is the root key in force; `trial_key` one for the demo's model; `local` the built-in model, if a provider is it."""
 
@@ -172,7 +175,7 @@ class Supervisor:
                 await self._start_local()
                 administration.send("local", **state_told(self.local))
             case "reload":
-                status, body = await self._reload("administrator")
+                status, body = await self._reload(ADMINISTRATOR)
                 await self._workers.in_force()
                 administration.send("reloaded", status=status, body=body)
             case "keys_changed":
@@ -215,6 +218,9 @@ class Supervisor:
             self._make_local()
             self._tell("settings", **self._settings_told())
             _log.info("the configuration was reloaded", asked_by=why, needs_restart=answer["needs_restart"] or None)
+            if why != ADMINISTRATOR and self._administration is not None:
+                # What an administrator asks for, the admin process notes under that one's own name.
+                self._administration.send("reloaded_by", actor=why, needs_restart=answer["needs_restart"])
             return status, answer
 
     async def _watch(self) -> None:
