@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from dragoman.pipeline.flow import serve
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.shed import shed
 from dragoman.server.asgi import AsgiCaller, Receive, Scope, Send
 from dragoman.server.handover import Handover
 
@@ -34,8 +35,10 @@ class Application:
             await own(caller)
         elif caller.path.startswith("/admin/"):
             await self._handover.serve(caller)
-        else:
+        elif self._gateway.tally.in_flight < self._gateway.max_in_flight:
             await serve(self._gateway, caller)
+        else:
+            await shed(self._gateway, caller)
         if caller.lingers:
             await caller.linger()
 
