@@ -232,6 +232,7 @@ class Worker:
     async def _show_metrics(self) -> tuple[bytes, bytes]:
         # With many series this takes a third of a second, which no stream should have to wait for.
         loop = asyncio.get_running_loop()
+        self._tally.places(self._gateway.places.figures())
         text = await loop.run_in_executor(None, metrics.render, self._directory, self._tally)
         return metrics.CONTENT_TYPE.encode(), text
 
