@@ -32,7 +32,7 @@ async def ask_target(call: Call, caller: Caller, gateway: Gateway, step: Step, p
             async with admitted(gateway, step.endpoint):
                 await _ask(call, caller, gateway, step)
         else:
-            await _ask(call, caller, gateway, step)
+            await _ask(call, caller, gateway, step, place)
         outcome = call.error or "ok"
     except DragomanError as error:
         outcome = error.code or "error"
@@ -50,7 +50,7 @@ async def ask_target(call: Call, caller: Caller, gateway: Gateway, step: Step, p
         )
 
 
-async def _ask(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None:
+async def _ask(call: Call, caller: Caller, gateway: Gateway, step: Step, place: Place | None = None) -> None:
     assert call.route is not None
     if call.route.operation == "count_tokens":
         await count_tokens(call, caller, gateway, step)
@@ -58,4 +58,7 @@ async def _ask(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None
         if len(call.body) > SHORT:
             check_room(call, step)
         step, outgoing = await fit(call, gateway, step)
-        await relay(call, caller, gateway, step, await attempt(call, gateway, step, outgoing))
+        response = await attempt(call, gateway, step, outgoing)
+        if place is not None:  # a caller that reads slowly does not keep the vendor from others
+            response.when_over(place.give_back)
+        await relay(call, caller, gateway, step, response)
