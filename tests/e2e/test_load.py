@@ -175,12 +175,12 @@ def test_a_caller_that_leaves_frees_its_place(loaded: Loaded, form: str) -> None
     assert found == {200: 1}
 
 
-def test_callers_that_leave_the_queue_free_their_places_in_it(loaded: Loaded) -> None:
+def test_a_thousand_callers_that_leave_the_queue_leave_nothing_behind(loaded: Loaded) -> None:
     counting = loaded.narrow.usual = Counting()
     body = json.dumps({"model": "fast", "messages": HI}).encode()
     with loaded.asking(BOUND) as found:
         loaded.wait_for("narrow", in_use=BOUND)
-        for _ in range(3):
+        for _ in range(25):
             callers = [Caller(loaded.gateway) for _ in range(40)]
             for caller in callers:
                 caller.post("/v1/chat/completions", body)
@@ -204,6 +204,8 @@ def test_whatever_ends_a_call_frees_its_place(loaded: Loaded) -> None:
     )
     statuses = [loaded.ask(model="single", stream=number == 4)[0] for number in range(5)]
     assert statuses == [500, 429, 502, 502, 200]
+    asked = {"model": "single", "messages": HI}
+    assert loaded.gateway.post("/v1/messages/count_tokens", asked)[0] == 400  # the vendor has no such call
     assert loaded.ask(model="single")[0] == 200
 
 
