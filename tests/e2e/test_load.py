@@ -348,6 +348,16 @@ def test_it_is_told_in_the_callers_words(small: tuple[Gateway, Vendor], protocol
         assert headers["x-request-id"] not in entries_of(gateway.data)
 
 
+def test_a_refused_caller_keeps_its_connection(small: tuple[Gateway, Vendor]) -> None:
+    gateway, vendor = small
+    with full(gateway, vendor), calling(gateway) as third:
+        for _ in range(3):
+            third.post("/v1/chat/completions", json.dumps({"model": "single", "messages": HI}).encode())
+            told = third.answer()
+            assert told.status == 503
+            assert "connection" not in told.headers
+
+
 def test_probes_metrics_and_administration_are_always_answered(small: tuple[Gateway, Vendor]) -> None:
     gateway, vendor = small
     with full(gateway, vendor):

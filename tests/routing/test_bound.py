@@ -78,6 +78,7 @@ class Queue(RuleBasedStateMachine):
             assert not self.waiting or self.in_use > self.places
             self.in_use -= 1
         else:
+            assert self.in_use <= self.places
             self.has_turn(waiter)
 
     @precondition(lambda self: self.waiting)

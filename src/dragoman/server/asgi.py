@@ -96,7 +96,7 @@ class AsgiCaller:
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
         self.started = True
         headers = [*headers, (b"content-length", b"%d" % len(body))]
-        if self._unread and self.method == "POST":
+        if self._unread and self.method == "POST" and (not self._exchange.whole or self._exchange.garbled):
             # The answer is all there, but its end is not told yet: that would close the connection.
             self.lingers = True
             headers.append((b"connection", b"close"))
