@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -270,9 +271,7 @@ def test_what_is_refused_is_counted(loaded: Loaded) -> None:
 def test_two_workers_have_a_share_each(tmp_path: Path) -> None:
     with serving(canned.openai) as vendor:
         counting = vendor.usual = Counting()
-        entry = provider("narrow", "openai-chat", f"{vendor.base_url}/v1", "fast", max_concurrent_requests=BOUND)
-        config = "providers:\n" + entry + "keys: [{name: quiet, key: " + KEYS["quiet"] + "}]\n"
-        with running(tmp_path, config=config, arguments=("--workers", "2")) as gateway:
+        with running(tmp_path, config=narrow_only(vendor, BOUND), arguments=("--workers", "2")) as gateway:
             loaded = Loaded(gateway, vendor, vendor, vendor)
             with loaded.asking(40) as found:
                 # The kernel may give all connections to one of them, which has its share and no more.
@@ -287,6 +286,36 @@ def test_two_workers_have_a_share_each(tmp_path: Path) -> None:
                 counting.go.set()
             assert found == {200: 40}
             assert counting.most <= BOUND
+
+
+def narrow_only(vendor: Vendor, bound: int) -> str:
+    entry = provider("narrow", "openai-chat", f"{vendor.base_url}/v1", "fast", max_concurrent_requests=bound)
+    return "server: {drain_timeout: 1s}\nproviders:\n" + entry + "keys: [{name: quiet, key: " + KEYS["quiet"] + "}]\n"
+
+
+def test_a_wider_bound_lets_in_who_waits(tmp_path: Path) -> None:
+    with serving(canned.openai) as vendor, running(tmp_path, config=narrow_only(vendor, 1)) as gateway:
+        counting = vendor.usual = Counting()
+        loaded = Loaded(gateway, vendor, vendor, vendor)
+        with loaded.asking(4) as found:
+            loaded.wait_for("narrow", in_use=1, waiting=3)
+            gateway.config.write_text(narrow_only(vendor, 3))
+            gateway.signal(signal.SIGHUP)
+            loaded.wait_for("narrow", in_use=3, waiting=1)
+            wait_until(lambda: counting.now == 3, "they are with the vendor")
+            counting.go.set()
+        assert found == {200: 4}
+        assert counting.most == 3
+
+
+def test_who_waits_is_told_when_the_gateway_ends(tmp_path: Path) -> None:
+    with serving(hang()) as vendor, running(tmp_path, config=narrow_only(vendor, 1)) as gateway:
+        loaded = Loaded(gateway, vendor, vendor, vendor)
+        with loaded.asking(3) as found:
+            loaded.wait_for("narrow", in_use=1, waiting=2)
+            assert gateway.stop() == 0
+        assert found == {503: 3}
+        assert len(vendor.seen) == 1
 
 
 # --- the gateway's own bound
