@@ -22,7 +22,7 @@ CASES = [
         "server:\n  xyzzy: 1\n",
         [
             "2:3 server.xyzzy: unknown key. Known here: host, port, workers, tls, drain_timeout, max_body, body_timeout, "
-            "max_in_flight_requests."
+            "max_in_flight_requests, max_in_flight_bytes."
         ],
     ),
     ("case and dashes", "server:\n  Max-Body: 1MB\n", ["2:3 server.Max-Body: unknown key. Did you mean max_body?"]),

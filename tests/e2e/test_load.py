@@ -6,6 +6,7 @@ import collections
 import contextlib
 import json
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -403,3 +404,44 @@ def test_probes_metrics_and_administration_are_always_answered(small: tuple[Gate
 def _admin(gateway: Gateway) -> tuple[int, Any, bytes] | None:
     found = gateway.get("/admin/v1/models", {"authorization": f"Bearer {gateway.key}"})
     return None if found[0] == 503 else found
+
+
+# --- and of bodies
+
+
+def large(size: int) -> bytes:
+    return json.dumps({"model": "single", "messages": [{"role": "user", "content": "x" * size}]}).encode()
+
+
+def shed_of(gateway: Gateway) -> float:
+    return float(gateway.get("/metrics")[2].decode().partition("\ndragoman_requests_shed_total ")[2].partition("\n")[0])
+
+
+@pytest.mark.parametrize("form", ["with a length", "in chunks"])
+def test_bodies_under_way_are_bounded_together(tmp_path: Path, form: str) -> None:
+    with serving(hang()) as vendor:
+        config = "server: {max_in_flight_bytes: 1MiB}\nproviders:\n" + provider(
+            "one", "openai-chat", f"{vendor.base_url}/v1", "single"
+        )
+        with running(tmp_path, config=config) as gateway:
+            for _ in range(3):  # what is held is given back
+                vendor.reset()
+                shed = shed_of(gateway)
+                with calling(gateway) as one, calling(gateway) as two, calling(gateway) as three:
+                    one.post("/v1/chat/completions", large(700_000))
+                    vendor.wait_for_request(1)
+                    if form == "with a length":
+                        two.post("/v1/chat/completions", b"", "content-length: 700000", head_only=True)
+                    else:
+                        body = large(700_000)
+                        two.post("/v1/chat/completions", b"", "transfer-encoding: chunked", head_only=True)
+                        for at in range(0, 500_000, 50_000):
+                            with contextlib.suppress(OSError):  # it may be told before it has sent all
+                                two.send(b"c350\r\n" + body[at : at + 50_000] + b"\r\n")
+                    two.peek_until(b"gateway_busy")
+                    assert two.socket.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 503"
+                    assert b"server.max_in_flight_bytes" in two.socket.recv(65536, socket.MSG_PEEK)
+                    assert shed_of(gateway) == shed + 1
+                    three.post("/v1/chat/completions", large(100))  # small ones still come in
+                    vendor.wait_for_request(2)
+                wait_until(lambda: b"dragoman_requests_in_flight 0" in gateway.get("/metrics")[2], "they have left")

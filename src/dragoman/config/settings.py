@@ -95,6 +95,11 @@ class Server(Section):
         le=10**6,
         description="Requests under way at once, for each worker; more are refused with 503 before their bodies are read.",
     )
+    max_in_flight_bytes: Size = Field(
+        default=2 * 2**30,
+        ge=2**20,
+        description="Bodies held at once for requests under way, for each worker; what would be more is refused with 503.",
+    )
 
 
 class Log(Section):

@@ -197,7 +197,7 @@ LIMITED = Metric(
 SHED = Metric(
     "dragoman_requests_shed_total",
     "counter",
-    "Requests refused before they were read, for a worker had as many under way as it takes.",
+    "Requests refused because a worker had as many under way, or as much of their bodies, as it takes.",
 )
 PLACES_IN_USE = Metric(
     "dragoman_provider_places_in_use",

@@ -15,6 +15,7 @@ from dragoman.local.gate import Busy, Gate
 from dragoman.observe.logs import Logs
 from dragoman.observe.metrics import Tally
 from dragoman.observe.redaction import Redactor
+from dragoman.pipeline.bodies import Bodies
 from dragoman.pipeline.lists import Lists
 from dragoman.pipeline.places import Places
 from dragoman.pipeline.snapshot import Snapshot
@@ -76,6 +77,7 @@ class Gateway:
         local = snapshot.settings.local
         self.gate = Gate(max(1, local.parallel // workers), local.queue // workers)
         self.places = Places(tally, workers, number)
+        self.bodies = Bodies(tally)
         self._transports: dict[tuple[str, int], Transport] = {}
         self.swap(snapshot)
 
@@ -85,6 +87,7 @@ class Gateway:
         self.logs.redact(snapshot.redactor)
         self.places.set(snapshot.settings.providers)
         self.max_in_flight = snapshot.settings.server.max_in_flight_requests
+        self.bodies.limit = snapshot.settings.server.max_in_flight_bytes
 
     @property
     def redactor(self) -> Redactor:

@@ -36,7 +36,12 @@ class Application:
         elif caller.path.startswith("/admin/"):
             await self._handover.serve(caller)
         elif self._gateway.tally.in_flight < self._gateway.max_in_flight:
-            await serve(self._gateway, caller)
+            caller.bodies = self._gateway.bodies
+            try:
+                await serve(self._gateway, caller)
+            finally:
+                if caller.held:
+                    caller.bodies.forget(caller.held)
         else:
             await shed(self._gateway, caller)
         if caller.lingers:
