@@ -296,3 +296,12 @@ def test_importing_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_bound_below_the_number_of_workers_is_warned_of() -> None:
+    text = "server: {workers: 4}\nproviders: {a: {protocols: [gemini], api_key: x, models: ['*'], max_concurrent_requests: %d}}"
+    assert [str(warning).partition(" ")[2] for warning in load(written(text % 3), {}).warnings] == [
+        "providers.a.max_concurrent_requests: is less than server.workers, and each worker has a place: it holds as 4. "
+        "Raise it."
+    ]
+    assert load(written(text % 4), {}).warnings == []

@@ -20,7 +20,10 @@ CASES = [
     (
         "unknown key without a guess",
         "server:\n  xyzzy: 1\n",
-        ["2:3 server.xyzzy: unknown key. Known here: host, port, workers, tls, drain_timeout, max_body, body_timeout."],
+        [
+            "2:3 server.xyzzy: unknown key. Known here: host, port, workers, tls, drain_timeout, max_body, body_timeout, "
+            "max_in_flight_requests, max_in_flight_bytes."
+        ],
     ),
     ("case and dashes", "server:\n  Max-Body: 1MB\n", ["2:3 server.Max-Body: unknown key. Did you mean max_body?"]),
     (
@@ -225,7 +228,8 @@ CASES = [
         "  c: {protocols: [local, gemini]}\n"
         "  d: {protocols: [local], api_key: x}\n"
         "  e: {protocols: [gemini, anthropic]}\n"
-        "  f: {protocols: []}\n",
+        "  f: {protocols: []}\n"
+        "  g: {protocols: [local], max_concurrent_requests: 2}\n",
         [
             "2:3 providers.a: names a protocol twice. Remove one.",
             "3:3 providers.b: has both api_key and api_keys. Keep one of them.",
@@ -233,6 +237,7 @@ CASES = [
             "5:3 providers.d: gives an address or a key to the built-in model. Remove base_url, api_key, api_keys.",
             "6:3 providers.e: speaks protocols of several vendors and has no address. Add base_url.",
             "7:7 providers.f.protocols: must not be empty. Name at least one.",
+            "8:3 providers.g: bounds the built-in model. Set local.parallel and local.queue instead.",
         ],
     ),
     (

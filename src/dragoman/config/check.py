@@ -40,6 +40,7 @@ def doubtful(reading: Reading) -> list[Problem]:
         *_nothing(reading, providers),
         *_addresses(reading, providers),
         *_keyless(reading, providers),
+        *_narrow(reading, providers),
         *_double_targets(reading, models),
         *_idle_patterns(reading, providers, models, keys),
         *_short_keys(reading, keys),
@@ -170,6 +171,21 @@ def _keyless(reading: Reading, providers: dict[str, Any]) -> Iterator[Problem]:
             continue
         if isinstance(url := provider.get("base_url"), (str, type(None))) and url in vendors:
             yield reading.problem(("providers", name), "has no api_key, so the vendor will refuse", "Add api_key.")
+
+
+def _narrow(reading: Reading, providers: dict[str, Any]) -> Iterator[Problem]:
+    """A bound that is no whole place for each worker."""
+    server = reading.data.get("server") if isinstance(reading.data, dict) else None
+    workers = server.get("workers") if isinstance(server, dict) else None
+    for name, provider in providers.items():
+        bound = provider.get("max_concurrent_requests") if isinstance(provider, dict) else None
+        if isinstance(bound, int) and isinstance(workers, int) and bound < workers:
+            path = ("providers", name, "max_concurrent_requests")
+            yield reading.problem(
+                path,
+                f"is less than server.workers, and each worker has a place: it holds as {workers}",
+                "Raise it.",
+            )
 
 
 def _double_targets(reading: Reading, models: dict[str, Any]) -> Iterator[Problem]:

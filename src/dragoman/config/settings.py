@@ -89,6 +89,17 @@ class Server(Section):
     body_timeout: Duration = Field(
         default=60.0, description="How long a request body may take to arrive; a slower one is refused with 408."
     )
+    max_in_flight_requests: Whole = Field(
+        default=10_000,
+        ge=1,
+        le=10**6,
+        description="Requests under way at once, for each worker; more are refused with 503 before their bodies are read.",
+    )
+    max_in_flight_bytes: Size = Field(
+        default=2 * 2**30,
+        ge=2**20,
+        description="Bodies held at once for requests under way, for each worker; what would be more is refused with 503.",
+    )
 
 
 class Log(Section):
@@ -188,6 +199,19 @@ class Provider(Section):
     max_connections: Whole = Field(
         default=1000, ge=1, le=100_000, description="Connections open at once, for each worker."
     )
+    max_concurrent_requests: Whole | None = Field(
+        default=None,
+        ge=1,
+        le=10**6,
+        description="Requests under way at the provider at once, over all workers; more of them wait. Unset, unlimited.",
+        examples=[32],
+    )
+    max_queued_requests: Whole = Field(
+        default=100, ge=0, le=10_000, description="Requests that may wait for a place; more are refused."
+    )
+    queue_timeout: Duration = Field(
+        default=30.0, description="How long a request waits for a place; then it is refused."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -212,6 +236,8 @@ class Provider(Section):
                 raise wrong("mixes local with other protocols", "Make two providers of it.")
             if self.base_url is not None or self.credentials:
                 raise wrong("gives an address or a key to the built-in model", "Remove base_url, api_key, api_keys.")
+            if self.max_concurrent_requests is not None:
+                raise wrong("bounds the built-in model", "Set local.parallel and local.queue instead.")
         elif self.base_url is None:
             raise wrong("speaks protocols of several vendors and has no address", "Add base_url.")
         return self

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import dragoman
@@ -44,6 +44,7 @@ class Tally:
         self._changed = True
         self._refused = False
         self._in_flight = 0
+        self._places: set[tuple[str, str]] = set()
         self._lag = self._lag_before = 0.0
         self._lag_since = time.monotonic()
         self._writing = threading.Lock()
@@ -181,6 +182,31 @@ class Tally:
         """A request was refused by this kind of limit: requests, tokens, concurrent, budget, full."""
         self._state.limited[limit] = self._state.limited.get(limit, 0) + 1
         self._changed = True
+
+    def shed(self) -> None:
+        """A request was refused before it was read."""
+        self._state.shed += 1
+        self._changed = True
+
+    def turned_away(self, provider: str, reason: str) -> None:
+        """No place at the provider came free for a request: full, share, timeout."""
+        away = self._state.turned_away
+        away[provider, reason] = away.get((provider, reason), 0) + 1
+        self._changed = True
+
+    def places(self, figures: Iterable[tuple[str, int, int]]) -> None:
+        """Of each provider with a bound: how many places are in use, and how many requests wait for one."""
+        told = {}
+        for provider, in_use, waiting in figures:
+            told[names.PLACES_IN_USE.name, provider] = in_use
+            told[names.PLACES_WAITING.name, provider] = waiting
+        # A provider that has no bound any more has no gauges.
+        for gauge in self._places - told.keys():
+            del self._gauges[gauge]
+            self._changed = True
+        self._places = set(told)
+        for known, count in told.items():
+            self._set(known, count)
 
     def sharing(self, *, up: bool, machines: int) -> None:
         """Whether limits are counted together with other machines, and how many those are, this one included."""

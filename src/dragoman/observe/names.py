@@ -194,6 +194,26 @@ LIMITED = Metric(
     "Requests refused because a limit or a budget was reached.",
     ("limit",),
 )
+SHED = Metric(
+    "dragoman_requests_shed_total",
+    "counter",
+    "Requests refused because a worker had as many under way, or as much of their bodies, as it takes.",
+)
+PLACES_IN_USE = Metric(
+    "dragoman_provider_places_in_use",
+    "gauge",
+    "Requests under way at a provider that takes a bounded number of them.",
+    ("provider",),
+)
+PLACES_WAITING = Metric(
+    "dragoman_provider_requests_waiting", "gauge", "Requests that wait for a place at such a provider.", ("provider",)
+)
+PLACES_REFUSED = Metric(
+    "dragoman_provider_requests_refused_total",
+    "counter",
+    "Requests refused because no place at such a provider came free for them.",
+    ("provider", "reason"),
+)
 SHARED_UP = Metric(
     "dragoman_shared_up",
     "gauge",

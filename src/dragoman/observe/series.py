@@ -73,6 +73,8 @@ class State(Struct):
     ledger_failures: int = 0
     ledger_lost: int = 0
     limited: dict[str, int] = {}
+    turned_away: dict[tuple[str, str], int] = {}
+    shed: int = 0
     absorbed: list[str] = []
 
     def add(self, other: "State", *, gauges: bool) -> None:
@@ -90,6 +92,9 @@ class State(Struct):
         self.ledger_lost += other.ledger_lost
         for limit, times in other.limited.items():
             self.limited[limit] = self.limited.get(limit, 0) + times
+        self.shed += other.shed
+        for away, times in other.turned_away.items():
+            self.turned_away[away] = self.turned_away.get(away, 0) + times
         if gauges:
             for gauge, value in other.gauges.items():
                 self.gauges[gauge] = _join(gauge[0], self.gauges.get(gauge), value)

@@ -34,6 +34,7 @@ class Call:
         "client_closed",
         "error",
         "first_byte",
+        "full",
         "grant",
         "heard",
         "id",
@@ -82,6 +83,7 @@ class Call:
         self.passed: Headers = []
         self.step: Step | None = None
         self.attempts = 0
+        self.full: list[Step] = []  # passed over, for their providers have no place free
         self.losses: list[Loss] = []
         self.strict = False
         self.stream = False

@@ -23,6 +23,7 @@ from dragoman.pipeline.reserve import reserve
 from dragoman.pipeline.settle import settle
 from dragoman.pipeline.state import State, owner_of
 from dragoman.pipeline.target import ask_target
+from dragoman.pipeline.turn import ask_when_free
 from dragoman.protocols.known import PROTOCOLS
 
 _log = structlog.get_logger(__name__)
@@ -91,8 +92,8 @@ async def _answer(call: Call, caller: Caller, gateway: Gateway) -> None:
         except (UpstreamError, Overloaded) as error:
             told = error
             if caller.started or gateway.closing or not worth_another(error):
-                break
-        if step is not steps[-1]:
+                raise
+        if step is not steps[-1] and step not in call.full:
             _log.warning("trying the next target", request_id=call.id, target=step.label, error=told.message)
     assert told is not None
-    raise told
+    await ask_when_free(call, caller, gateway, told)

@@ -15,7 +15,9 @@ from dragoman.local.gate import Busy, Gate
 from dragoman.observe.logs import Logs
 from dragoman.observe.metrics import Tally
 from dragoman.observe.redaction import Redactor
+from dragoman.pipeline.bodies import Bodies
 from dragoman.pipeline.lists import Lists
+from dragoman.pipeline.places import Places
 from dragoman.pipeline.snapshot import Snapshot
 from dragoman.providers.endpoint import Endpoint
 from dragoman.routing.plan import Balance
@@ -47,6 +49,7 @@ class Gateway:
         logs: Logs,
         engine: Engine,
         workers: int = 1,
+        number: int = 0,
         store: Store | None = None,
         ledger: Ledger | None = None,
         meter: Meter | None = None,
@@ -73,6 +76,8 @@ class Gateway:
         # settled at the start: a second gate beside the first one's requests would let in twice as many.
         local = snapshot.settings.local
         self.gate = Gate(max(1, local.parallel // workers), local.queue // workers)
+        self.places = Places(tally, workers, number)
+        self.bodies = Bodies(tally)
         self._transports: dict[tuple[str, int], Transport] = {}
         self.swap(snapshot)
 
@@ -80,6 +85,9 @@ class Gateway:
         """From here on new requests see `snapshot`; running ones keep theirs."""
         self.snapshot = snapshot
         self.logs.redact(snapshot.redactor)
+        self.places.set(snapshot.settings.providers)
+        self.max_in_flight = snapshot.settings.server.max_in_flight_requests
+        self.bodies.limit = snapshot.settings.server.max_in_flight_bytes
 
     @property
     def redactor(self) -> Redactor:

@@ -12,14 +12,19 @@ from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.count import count_tokens
 from dragoman.pipeline.fit import fit
 from dragoman.pipeline.gateway import Gateway, admitted
+from dragoman.pipeline.places import Place
 from dragoman.pipeline.relay import relay
 from dragoman.pipeline.room import SHORT, check_room
 from dragoman.pipeline.step import Step
 
 
-async def ask_target(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None:
-    """The target's whole answer, given to the caller. Raises UpstreamError, Overloaded, Unfit, BadRequest."""
+async def ask_target(call: Call, caller: Caller, gateway: Gateway, step: Step, place: Place | None = None) -> None:
+    """The target's whole answer, given to the caller. `place` is the one at its provider, where it was waited for.
+
+    Raises UpstreamError, Overloaded (AtBound where the provider has no place free), Unfit, BadRequest."""
     assert call.route is not None
+    if place is None and gateway.places.bounded:
+        place = gateway.places.take(call, step)
     began = perf_counter()
     outcome = "ok"
     try:
@@ -27,7 +32,7 @@ async def ask_target(call: Call, caller: Caller, gateway: Gateway, step: Step) -
             async with admitted(gateway, step.endpoint):
                 await _ask(call, caller, gateway, step)
         else:
-            await _ask(call, caller, gateway, step)
+            await _ask(call, caller, gateway, step, place)
         outcome = call.error or "ok"
     except DragomanError as error:
         outcome = error.code or "error"
@@ -36,6 +41,8 @@ async def ask_target(call: Call, caller: Caller, gateway: Gateway, step: Step) -
         outcome = "client_closed"
         raise
     finally:
+        if place is not None:
+            place.give_back()
         now = perf_counter()
         first_byte = call.first_byte - began if call.first_byte is not None else None
         gateway.tally.attempt(
@@ -43,7 +50,7 @@ async def ask_target(call: Call, caller: Caller, gateway: Gateway, step: Step) -
         )
 
 
-async def _ask(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None:
+async def _ask(call: Call, caller: Caller, gateway: Gateway, step: Step, place: Place | None = None) -> None:
     assert call.route is not None
     if call.route.operation == "count_tokens":
         await count_tokens(call, caller, gateway, step)
@@ -51,4 +58,7 @@ async def _ask(call: Call, caller: Caller, gateway: Gateway, step: Step) -> None
         if len(call.body) > SHORT:
             check_room(call, step)
         step, outgoing = await fit(call, gateway, step)
-        await relay(call, caller, gateway, step, await attempt(call, gateway, step, outgoing))
+        response = await attempt(call, gateway, step, outgoing)
+        if place is not None:  # a caller that reads slowly does not keep the vendor from others
+            response.when_over(place.give_back)
+        await relay(call, caller, gateway, step, response)

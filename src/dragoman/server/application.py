@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from dragoman.pipeline.flow import serve
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.shed import shed
 from dragoman.server.asgi import AsgiCaller, Receive, Scope, Send
 from dragoman.server.handover import Handover
 
@@ -34,8 +35,15 @@ class Application:
             await own(caller)
         elif caller.path.startswith("/admin/"):
             await self._handover.serve(caller)
+        elif self._gateway.tally.in_flight < self._gateway.max_in_flight:
+            caller.bodies = self._gateway.bodies
+            try:
+                await serve(self._gateway, caller)
+            finally:
+                if caller.held:
+                    caller.bodies.forget(caller.held)
         else:
-            await serve(self._gateway, caller)
+            await shed(self._gateway, caller)
         if caller.lingers:
             await caller.linger()
 

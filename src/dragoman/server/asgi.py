@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from dragoman.ir import BadRequest, RequestTimeout, TooLarge
+from dragoman.pipeline.bodies import Bodies
 from dragoman.protocols.base import Headers
 from dragoman.server.exchange import EXCHANGE, Exchange
 
@@ -19,14 +20,17 @@ _DISCARD_SECONDS = 5.0
 
 
 class AsgiCaller:
-    """`started` is true once a byte of the answer may have left; `lingers` where `linger` is to be awaited after the answer."""
+    """`started` is true once a byte of the answer may have left; `lingers` where `linger` is to be awaited after the answer. What
+    is read of a body that was not there with its head is `held` in `bodies`."""
 
     __slots__ = (
         "_exchange",
         "_receive",
         "_send",
         "_unread",
+        "bodies",
         "headers",
+        "held",
         "lingers",
         "method",
         "path",
@@ -47,6 +51,8 @@ class AsgiCaller:
         self.remote: str = client[0] if client else ""
         self.started = False
         self.lingers = False
+        self.bodies: Bodies | None = None
+        self.held = 0
         self._exchange: Exchange = scope[EXCHANGE]
         self._receive = receive
         self._send = send
@@ -59,12 +65,15 @@ class AsgiCaller:
         exchange = self._exchange
         if exchange.whole:
             return self._complete(exchange.take(), limit)
+        if self.bodies is not None:
+            self.bodies.check(int(length) if length.isdigit() else 0)
         message = await self._next(timeout)
         if not message.get("more_body"):
             body: bytes = message.get("body", b"")
             return self._complete(body, limit)
         pieces = [message["body"]]
         size = len(pieces[0])
+        self._hold(size)
         async with _deadline(timeout):
             while True:
                 message = await self._receive()
@@ -74,9 +83,16 @@ class AsgiCaller:
                 size += len(piece)
                 if size > limit:
                     raise _too_large(limit)
+                self._hold(len(piece))
                 pieces.append(piece)
                 if not message.get("more_body"):
                     return self._complete(b"".join(pieces), limit)
+
+    def _hold(self, size: int) -> None:
+        if self.bodies is not None:
+            self.bodies.check(size)
+            self.bodies.hold(size)
+            self.held += size
 
     def _complete(self, body: bytes, limit: int) -> bytes:
         self._unread = False
@@ -96,7 +112,7 @@ class AsgiCaller:
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
         self.started = True
         headers = [*headers, (b"content-length", b"%d" % len(body))]
-        if self._unread and self.method == "POST":
+        if self._unread and self.method == "POST" and (not self._exchange.whole or self._exchange.garbled):
             # The answer is all there, but its end is not told yet: that would close the connection.
             self.lingers = True
             headers.append((b"connection", b"close"))

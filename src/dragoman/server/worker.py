@@ -88,6 +88,7 @@ class Worker:
             logs=self._logs,
             engine=self._engine,
             workers=snapshot.settings.server.workers,
+            number=number,
             store=self._store,
             ledger=self._ledger,
             meter=self._meter,
@@ -218,6 +219,7 @@ class Worker:
             self._tally.store_failures(self._store.failures)
             if isinstance(self._meter, SharedMeter):
                 self._tally.sharing(up=self._meter.up, machines=self._meter.figures.machines)
+            self._tally.places(self._gateway.places.figures())
             ledger = self._ledger
             self._tally.ledger(queue=ledger.waiting, failures=ledger.failures, lost=ledger.lost)
             written = await loop.run_in_executor(None, self._tally.flush, self._directory)
@@ -230,6 +232,7 @@ class Worker:
     async def _show_metrics(self) -> tuple[bytes, bytes]:
         # With many series this takes a third of a second, which no stream should have to wait for.
         loop = asyncio.get_running_loop()
+        self._tally.places(self._gateway.places.figures())
         text = await loop.run_in_executor(None, metrics.render, self._directory, self._tally)
         return metrics.CONTENT_TYPE.encode(), text
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import io
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from urllib.request import getproxies, proxy_bypass
@@ -213,6 +214,7 @@ class AiohttpResponse:
         self._answer = answer
         self._idle = idle
         self._error: TransportError | None = None
+        self._over: Callable[[], None] | None = None
         self._timer = asyncio.get_running_loop().call_at(total_at, self._expire)
 
     async def chunk(self) -> bytes:
@@ -243,16 +245,30 @@ class AiohttpResponse:
     async def read(self, limit: int) -> bytes:
         return await read_whole(self, limit)
 
+    def when_over(self, callback: Callable[[], None]) -> None:
+        self._over = callback
+        if self._error is not None:
+            self._end()
+        else:
+            self._answer.content.on_eof(self._end)
+
     def close(self) -> None:
         self._timer.cancel()
         if self._error is None and not self._answer.content.at_eof():
             self._error = ConnectionBroken("the answer was closed before its end")
         self._answer.close()
+        self._end()
+
+    def _end(self) -> None:
+        over, self._over = self._over, None
+        if over is not None:
+            over()
 
     def _expire(self) -> None:
         if not self._answer.content.is_eof():
             self._error = DeadlineExceeded("the upstream passed its total deadline", phase="total")
             self._answer.close()
+            self._end()
 
 
 class _Stale(ConnectionBroken):

@@ -5,7 +5,7 @@ Knows no provider, no protocol and no JSON. Implementations: `lean` (the hot pat
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -97,6 +97,12 @@ class IncomingResponse(Protocol):
         """Return the rest of the body, at most `limit` bytes.
 
         Raises what `chunk` raises, and BodyTooLarge past the limit.
+        """
+        ...
+
+    def when_over(self, callback: Callable[[], None]) -> None:
+        """`callback` is called once, when the call is over for the upstream: all of its answer has come, read or not, or
+        the connection is closed. At once where that is so already.
         """
         ...
 

@@ -7,6 +7,7 @@ gigabytes costs no more memory than its reader lets it: the rest waits compresse
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 
 from dragoman.upstream.base import Headers, IncomingResponse, read_whole
 from dragoman.upstream.errors import ProtocolViolation
@@ -98,6 +99,9 @@ class DecodedResponse:
 
     async def read(self, limit: int) -> bytes:
         return await read_whole(self, limit)
+
+    def when_over(self, callback: Callable[[], None]) -> None:
+        self._inner.when_over(callback)
 
     def close(self) -> None:
         self._inner.close()

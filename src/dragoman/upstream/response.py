@@ -7,6 +7,7 @@ can still be read after the connection went back to the pool.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dragoman.upstream.base import Headers
@@ -24,6 +25,7 @@ class LeanResponse:
         "_connection",
         "_ended",
         "_loop",
+        "_over",
         "_waiter",
         "buffered",
         "error",
@@ -41,6 +43,7 @@ class LeanResponse:
         self._loop = connection.loop
         self._chunks: list[bytes] = []
         self._ended = False
+        self._over: Callable[[], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     # The connection's side.
@@ -55,6 +58,9 @@ class LeanResponse:
         self._connection = None
         self.error = error
         self.wake()
+        over, self._over = self._over, None
+        if over is not None:
+            over()
 
     def wake(self) -> None:
         waiter = self._waiter
@@ -108,6 +114,12 @@ class LeanResponse:
                 raise BodyTooLarge(f"the body is larger than {limit} bytes", limit=limit)
             data = await self.chunk()
         return b"".join(parts)
+
+    def when_over(self, callback: Callable[[], None]) -> None:
+        if self._ended:
+            callback()
+        else:
+            self._over = callback
 
     def close(self) -> None:
         connection = self._connection
