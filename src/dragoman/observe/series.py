@@ -74,6 +74,9 @@ class State(Struct):
     ledger_lost: int = 0
     limited: dict[str, int] = {}
     absorbed: list[str] = []
+    cache_hits: int = 0
+    cache_misses: int = 0
+    cache_evictions: int = 0
 
     def add(self, other: "State", *, gauges: bool) -> None:
         """Add `other`'s counts, and its gauges if it lives."""
@@ -90,6 +93,9 @@ class State(Struct):
         self.ledger_lost += other.ledger_lost
         for limit, times in other.limited.items():
             self.limited[limit] = self.limited.get(limit, 0) + times
+        self.cache_hits += other.cache_hits
+        self.cache_misses += other.cache_misses
+        self.cache_evictions += other.cache_evictions
         if gauges:
             for gauge, value in other.gauges.items():
                 self.gauges[gauge] = _join(gauge[0], self.gauges.get(gauge), value)

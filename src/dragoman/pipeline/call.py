@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # The service tier of a request in which nobody has looked for one.
 UNREAD = ""
+# What became of a request that may be answered from what is kept.
+HIT, MISS = "hit", "miss"
 
 
 class Call:
@@ -31,6 +33,7 @@ class Call:
         "answer",
         "attempts",
         "body",
+        "cache",
         "carries",
         "client_closed",
         "error",
@@ -76,6 +79,7 @@ class Call:
         self.peek: Peek | None = None
         self.request: Request | None = None
         self.state: State | None = None
+        self.cache: str | None = None
         self.carries = False
         self.signatures: Signatures | None = None
         self.inward: Inward | None = None
@@ -119,6 +123,8 @@ class Call:
         if self.step is not None:
             found.append(self.step.header)
             found.append((b"x-dragoman-attempts", b"%d" % self.attempts))
+        if self.cache is not None:
+            found.append((b"x-dragoman-cache", self.cache.encode()))
         if self.losses:
             paths = dict.fromkeys(loss.path for loss in self.losses if not loss.harmless)
             if paths:

@@ -10,6 +10,7 @@ from dragoman.ir import DragomanError, Overloaded, UpstreamError
 from dragoman.pipeline.admit import admit, check_type
 from dragoman.pipeline.attempt import Unfit, worth_another
 from dragoman.pipeline.authenticate import authenticate
+from dragoman.pipeline.cached import cached
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.choose import choose
@@ -44,7 +45,7 @@ async def serve(gateway: Gateway, caller: Caller) -> None:
             if call.protocol is _RESPONSES:
                 call.state = State(gateway.store, owner_of(call), call.body, call.snapshot.max_body)
                 await call.state.recall()
-            await _answer(call, caller, gateway)
+            await (_answer if call.snapshot.caching is None else cached(_answer))(call, caller, gateway)
         else:
             await answer_models(call, caller, gateway)
     except DragomanError as error:

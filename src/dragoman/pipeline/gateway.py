@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from dragoman.cache import Cache
 from dragoman.carry import Signatures
 from dragoman.catalog.price import Price
 from dragoman.ir import Overloaded
@@ -73,6 +74,7 @@ class Gateway:
         # settled at the start: a second gate beside the first one's requests would let in twice as many.
         local = snapshot.settings.local
         self.gate = Gate(max(1, local.parallel // workers), local.queue // workers)
+        self.cache = Cache()
         self._transports: dict[tuple[str, int], Transport] = {}
         self.swap(snapshot)
 
@@ -80,6 +82,7 @@ class Gateway:
         """From here on new requests see `snapshot`; running ones keep theirs."""
         self.snapshot = snapshot
         self.logs.redact(snapshot.redactor)
+        self.cache.resize(snapshot.settings.cache.memory if snapshot.caching is not None else 0)
 
     @property
     def redactor(self) -> Redactor:

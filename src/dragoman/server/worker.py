@@ -218,6 +218,10 @@ class Worker:
             self._tally.store_failures(self._store.failures)
             if isinstance(self._meter, SharedMeter):
                 self._tally.sharing(up=self._meter.up, machines=self._meter.figures.machines)
+            cache, kept = self._gateway.cache, self._gateway.cache.store
+            self._tally.cache(
+                hits=cache.hits, misses=cache.misses, evictions=kept.evicted, entries=len(kept), bytes=kept.taken
+            )
             ledger = self._ledger
             self._tally.ledger(queue=ledger.waiting, failures=ledger.failures, lost=ledger.lost)
             written = await loop.run_in_executor(None, self._tally.flush, self._directory)
