@@ -39,6 +39,10 @@ keys:
     key: dgm_limited_key_of_the_tests_of_the_cache
     limits: {{requests_per_minute: 5, tokens_per_minute: 2000}}
     budget: {{usd: "0.001", window: total}}
+  - name: spender
+    key: dgm_spender_key_of_the_tests_of_the_cache
+    limits: {{tokens_per_minute: 2000}}
+    budget: {{usd: "0.001", window: total}}
 """
 VENDORS = ("openai", "gemini", "responses", "anthropic")
 PROTOCOLS = ("openai-chat", "gemini", "gemini-array", "openai-responses", "anthropic")
@@ -446,6 +450,20 @@ def test_a_hit_is_a_request_and_takes_neither_tokens_nor_money(cached: Cached) -
     status, headers, _ = cached.chat("limits", "limited", max_tokens=100)
     assert status == 429 and "x-dragoman-cache" not in headers
     assert len(cached.openai.seen) == 1
+
+
+def test_a_hit_is_answered_where_tokens_and_money_are_spent(cached: Cached) -> None:
+    usage = {"prompt_tokens": 2_500, "completion_tokens": 500, "total_tokens": 3_000}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "dear"}, "finish_reason": "stop"}
+    cached.openai.will(
+        reply({"id": "c", "object": "chat.completion", "model": "m", "choices": [choice], "usage": usage})
+    )
+    assert cached.chat("spent", "spender")[1]["x-dragoman-cache"] == "miss"
+    status, _, refused = cached.chat("another", "spender")
+    assert status == 429, refused
+    status, headers, _ = cached.chat("spent", "spender")
+    assert (status, headers["x-dragoman-cache"]) == (200, "hit")
+    assert headers["x-ratelimit-remaining-tokens"] == "0"
 
 
 def figures(gateway: Gateway) -> dict[str, float]:

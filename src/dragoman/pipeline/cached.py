@@ -53,7 +53,7 @@ async def _answer(walk: Walk, call: Call, caller: Caller, gateway: Gateway) -> N
             await reserve(call, gateway, (), free=True)
         elif flight is not None:
             await reserve(call, gateway, (), free=True)
-            answer = await _wait_for(flight)
+            answer = await _wait_for(call, flight)
             if answer is None:
                 _give_back(call, gateway)
         if answer is not None and (step := _step_of(answer, plan)) is not None:
@@ -93,15 +93,17 @@ def _name(call: Call, caller: Caller) -> bytes:
     return name_of(about, call.body)
 
 
-async def _wait_for(flight: Flight) -> Answer | None:
+async def _wait_for(call: Call, flight: Flight) -> Answer | None:
     """Raises the error that the call ended with, before anything had left."""
     landed: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
     tell = partial(_tell, landed)
+    began = perf_counter()
     flight.join(tell)
     try:
         outcome = await landed
     finally:
         flight.leave(tell)
+        call.upstream += perf_counter() - began
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
