@@ -31,6 +31,7 @@ models:
   anthropic: {{targets: [{{provider: anthropic, model: claude-sonnet-4-5}}], price: *dollar, cache: *hour}}
   brief: {{targets: [{{provider: openai, model: gpt-4o}}], cache: {{ttl: 300ms}}}}
   plain: {{targets: [{{provider: openai, model: gpt-4o}}]}}
+  named: {{targets: [{{provider: openai, model: gpt-4o}}], aliases: [alias], cache: *hour}}
 keys:
   - {{name: one, key: dgm_one_key_of_the_tests_of_the_cache}}
   - {{name: two, key: dgm_two_key_of_the_tests_of_the_cache}}
@@ -39,11 +40,13 @@ keys:
     key: dgm_limited_key_of_the_tests_of_the_cache
     limits: {{requests_per_minute: 5, tokens_per_minute: 2000}}
     budget: {{usd: "0.001", window: total}}
+  - {{name: pair, key: dgm_pair_key_of_the_tests_of_the_cache, limits: {{concurrent_requests: 2}}}}
   - name: spender
     key: dgm_spender_key_of_the_tests_of_the_cache
     limits: {{tokens_per_minute: 2000}}
     budget: {{usd: "0.001", window: total}}
 """
+SECRET = "dgm_{}_key_of_the_tests_of_the_cache"
 VENDORS = ("openai", "gemini", "responses", "anthropic")
 PROTOCOLS = ("openai-chat", "gemini", "gemini-array", "openai-responses", "anthropic")
 
@@ -66,7 +69,7 @@ class Cached:
 
 
 def bearer(key: str) -> dict[str, str]:
-    return {"authorization": f"Bearer dgm_{key}_key_of_the_tests_of_the_cache"}
+    return {"authorization": f"Bearer {SECRET.format(key)}"}
 
 
 def asking(protocol: str, model: str, said: str, streams: bool) -> tuple[str, bytes]:
@@ -208,6 +211,11 @@ def test_what_differs_is_another_request(cached: Cached) -> None:
     assert ask(body, path="/v1beta/models/anthropic:generateContent") == "miss"
 
 
+def test_an_alias_is_another_name(cached: Cached) -> None:
+    found = [cached.chat("alias", model=model)[1]["x-dragoman-cache"] for model in ("named", "alias", "named", "alias")]
+    assert found == ["miss", "miss", "hit", "hit"]
+
+
 def test_a_keys_own_setting_holds_for_every_model(cached: Cached) -> None:
     assert cached.chat("by key", "one", "plain")[1].get("x-dragoman-cache") is None
     assert cached.chat("by key", "all", "plain")[1]["x-dragoman-cache"] == "miss"
@@ -305,7 +313,7 @@ def test_only_what_was_good_and_complete_is_kept(cached: Cached, how: str, proto
 class Crowd:
     """Many who ask the same, each on a connection of its own."""
 
-    def __init__(self, cached: Cached, said: str, streams: bool, count: int, key: str | None = None) -> None:
+    def __init__(self, cached: Cached, said: str, streams: bool, count: int) -> None:
         self.cached = cached
         path, body = asking("openai-chat", "openai", said, streams)
         self.callers = []
@@ -464,6 +472,40 @@ def test_a_hit_is_answered_where_tokens_and_money_are_spent(cached: Cached) -> N
     status, headers, _ = cached.chat("spent", "spender")
     assert (status, headers["x-dragoman-cache"]) == (200, "hit")
     assert headers["x-ratelimit-remaining-tokens"] == "0"
+
+
+def test_who_waits_is_under_way(cached: Cached) -> None:
+    release = threading.Event()
+    cached.openai.will(slow(release, good(False)))
+    path, body = asking("openai-chat", "openai", "under way", False)
+    with contextlib.ExitStack() as stack:
+        callers = [stack.enter_context(calling(cached.gateway, SECRET.format("pair"))) for _ in range(2)]
+        for caller in callers:
+            caller.post(path, body)
+        cached.openai.wait_for_request()
+        in_flight(cached.gateway, 2)
+        assert cached.gateway.post(path, body, bearer("pair"))[0] == 429
+        release.set()
+        assert [caller.answer().status for caller in callers] == [200, 200]
+    assert cached.gateway.post(path, body, bearer("pair"))[0] == 200
+
+
+def test_what_was_kept_is_not_used_once_the_model_leads_elsewhere(tmp_path: Path) -> None:
+    with caching(tmp_path) as cached:
+
+        def reload(old: str, new: str) -> None:
+            text = cached.gateway.config.read_text()
+            assert old in text
+            cached.gateway.config.write_text(text.replace(old, new))
+            status, _, answer = cached.gateway.post("/admin/v1/config/reload", b"")
+            assert status == 200, answer
+
+        assert cached.chat("reload", model="alias")[1]["x-dragoman-cache"] == "miss"
+        reload("level: info", "level: warning")
+        assert cached.chat("reload", model="alias")[1]["x-dragoman-cache"] == "hit"
+        reload("gpt-4o}], aliases", "gpt-4o-mini}], aliases")
+        assert cached.chat("reload", model="alias")[1]["x-dragoman-cache"] == "miss"
+        assert [seen.json["model"] for seen in cached.openai.seen] == ["gpt-4o", "gpt-4o-mini"]
 
 
 def figures(gateway: Gateway) -> dict[str, float]:
