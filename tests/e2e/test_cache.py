@@ -31,6 +31,7 @@ models:
   anthropic: {{targets: [{{provider: anthropic, model: claude-sonnet-4-5}}], price: *dollar, cache: *hour}}
   brief: {{targets: [{{provider: openai, model: gpt-4o}}], cache: {{ttl: 300ms}}}}
   plain: {{targets: [{{provider: openai, model: gpt-4o}}]}}
+  unpriced: {{targets: [{{provider: openai, model: nobody-knows-its-price}}], cache: *hour}}
   named: {{targets: [{{provider: openai, model: gpt-4o}}], aliases: [alias], cache: *hour}}
 keys:
   - {{name: one, key: dgm_one_key_of_the_tests_of_the_cache}}
@@ -40,6 +41,7 @@ keys:
     key: dgm_limited_key_of_the_tests_of_the_cache
     limits: {{requests_per_minute: 5, tokens_per_minute: 2000}}
     budget: {{usd: "0.001", window: total}}
+  - {{name: ten, key: dgm_ten_key_of_the_tests_of_the_cache, limits: {{requests_per_minute: 10}}}}
   - {{name: pair, key: dgm_pair_key_of_the_tests_of_the_cache, limits: {{concurrent_requests: 2}}}}
   - name: spender
     key: dgm_spender_key_of_the_tests_of_the_cache
@@ -313,12 +315,12 @@ def test_only_what_was_good_and_complete_is_kept(cached: Cached, how: str, proto
 class Crowd:
     """Many who ask the same, each on a connection of its own."""
 
-    def __init__(self, cached: Cached, said: str, streams: bool, count: int) -> None:
+    def __init__(self, cached: Cached, said: str, streams: bool, count: int, key: str | None = None) -> None:
         self.cached = cached
         path, body = asking("openai-chat", "openai", said, streams)
         self.callers = []
         for _ in range(count):
-            caller = Caller(cached.gateway)
+            caller = Caller(cached.gateway, key and SECRET.format(key))
             self.callers.append(caller)
             caller.post(path, body)
 
@@ -381,13 +383,17 @@ def test_where_the_call_fails_all_who_wait_are_told_so(cached: Cached, streams: 
 def test_where_the_answer_breaks_off_those_who_wait_ask_for_themselves(cached: Cached) -> None:
     release = threading.Event()
     cached.openai.will(stream(*BEGUN, release, finish=False))
-    crowd = Crowd(cached, "breaking off", True, 5)
+    crowd = Crowd(cached, "breaking off", True, 5, "ten")
     in_flight(cached.gateway, 5)
     release.set()
     answers = crowd.answers()
     assert [b'"error"' in answer.body for answer in answers].count(True) == 1
     assert [answer.status for answer in answers] == [200] * 5
     assert len(cached.openai.seen) == 5
+    # Each was one request, though it waited first.
+    again = Crowd(cached, "breaking off", True, 1, "ten").answers()[0]
+    assert again.headers["x-dragoman-cache"] == "hit"
+    assert again.headers["x-ratelimit-remaining-requests"] == "4"
 
 
 @pytest.mark.parametrize("how", ["closes", "resets"])
@@ -472,6 +478,12 @@ def test_a_hit_is_answered_where_tokens_and_money_are_spent(cached: Cached) -> N
     status, headers, _ = cached.chat("spent", "spender")
     assert (status, headers["x-dragoman-cache"]) == (200, "hit")
     assert headers["x-ratelimit-remaining-tokens"] == "0"
+
+
+def test_a_hit_costs_nothing_where_the_price_is_not_known(cached: Cached) -> None:
+    ids = [cached.chat("unpriced", model="unpriced")[1]["x-request-id"] for _ in range(2)]
+    entries = entries_of(cached.gateway.data)
+    assert [entries[id]["cost_nanos"] for id in ids] == [None, 0]
 
 
 def test_who_waits_is_under_way(cached: Cached) -> None:
