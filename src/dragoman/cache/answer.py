@@ -13,10 +13,8 @@ from dragoman.ir import Loss
 PIECE_BYTES = 48
 ANSWER_BYTES = 1024
 
-_encode = msgspec.msgpack.Encoder().encode
 
-
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, array_like=True):
     """Of status 200, and complete. `made` is in Unix seconds. `whole`: it was answered at once; else it is a stream, of one piece
     at least. `headers` are those of the content alone. `target` and `spoken` are the target's label and the protocol that it was
     asked in."""
@@ -28,6 +26,22 @@ class Answer(Struct, frozen=True):
     target: str
     spoken: str
     losses: tuple[Loss, ...] = ()
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Answer).decode
+
+
+def packed(answer: Answer) -> bytes:
+    return _encode(answer)
+
+
+def unpacked(data: bytes) -> Answer | None:
+    """None where it is no answer, or one of another version."""
+    try:
+        return _decode(data)
+    except msgspec.MsgspecError:
+        return None
 
 
 def size_of(answer: Answer) -> int:

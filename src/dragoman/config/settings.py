@@ -132,6 +132,10 @@ class Cache(Section):
         default=64 * 2**20,
         description="The most memory that kept answers take, for each worker; the longest unasked go first.",
     )
+    shared_memory: Size = Field(
+        default=256 * 2**20,
+        description="The most that kept answers take in Valkey, where `shared` is set; what ends soonest goes first.",
+    )
 
 
 class Caching(Section):

@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from time import monotonic, perf_counter
 
-from dragoman.cache import Answer, Flight, Outcome, name_of
+from msgspec import Struct
+
+from dragoman.cache import Answer, Flight, Outcome, name_of, packed, unpacked
 from dragoman.catalog.directory import Resolved
 from dragoman.ir import DragomanError, Usage
 from dragoman.pipeline.authenticate import authorise
@@ -62,9 +64,18 @@ async def _answer(walk: Walk, call: Call, caller: Caller, gateway: Gateway) -> N
             return
         if answer is not None:
             _give_back(call, gateway)
-        cache.misses += 1
-        call.cache = MISS
-    await _lead(call, caller, gateway, walk, name, ttl)
+    await _lead(call, caller, gateway, _Wanted(walk, plan, name, ttl, looks))
+
+
+class _Wanted(Struct, frozen=True):
+    """An answer that is not in memory: by what walk, of what plan, under what name and how long kept. `looks`: it may be on the
+    shelf."""
+
+    walk: Walk
+    plan: Plan
+    name: bytes
+    ttl: float
+    looks: bool
 
 
 def _ttl(call: Call, resolved: Resolved) -> float | None:
@@ -121,8 +132,8 @@ def _give_back(call: Call, gateway: Gateway) -> None:
         call.grant = call.standing = None
 
 
-async def _lead(call: Call, caller: Caller, gateway: Gateway, walk: Walk, name: bytes, ttl: float) -> None:
-    cache = gateway.cache
+async def _lead(call: Call, caller: Caller, gateway: Gateway, wanted: _Wanted) -> None:
+    cache, name = gateway.cache, wanted.name
     recorder = Recorder(caller, cache)
     shared = cache.flight(name) is None
     outcome: Outcome = None
@@ -131,12 +142,24 @@ async def _lead(call: Call, caller: Caller, gateway: Gateway, walk: Walk, name: 
         assert task is not None
         caller.leaving = partial(_stays, call, cache.begin(name, task.cancel))
     try:
-        await walk(call, recorder, gateway)
-        answer = recorder.recorded(call)
-        recorder.close()
-        if answer is not None:
-            cache.put(name, answer, ttl)
+        if wanted.looks and gateway.shelf is not None and (found := await _shelved(call, gateway, wanted)) is not None:
+            answer, step = found
+            await reserve(call, gateway, (), free=True)
             outcome = answer
+            cache.hits += 1
+            await _replay(call, caller, gateway, answer, step)
+            return
+        if wanted.looks:
+            cache.misses += 1
+            call.cache = MISS
+        await wanted.walk(call, recorder, gateway)
+        made = recorder.recorded(call)
+        recorder.close()
+        if made is not None:
+            cache.put(name, made, wanted.ttl)
+            outcome = made
+            if gateway.shelf is not None:
+                gateway.shelf.put(name, packed(made), wanted.ttl, call.snapshot.settings.cache.shared_memory)
     except DragomanError as error:
         if not recorder.started:
             outcome = error
@@ -146,6 +169,18 @@ async def _lead(call: Call, caller: Caller, gateway: Gateway, walk: Walk, name: 
         if shared:
             caller.leaving = None
             cache.land(name, outcome)
+
+
+async def _shelved(call: Call, gateway: Gateway, wanted: _Wanted) -> tuple[Answer, Step] | None:
+    """What another worker has made; in memory from here on."""
+    assert gateway.shelf is not None
+    data = await gateway.shelf.get(wanted.name)
+    answer = None if data is None else unpacked(data)
+    step = None if answer is None else _step_of(answer, wanted.plan)
+    if answer is None or step is None or not answer.pieces:
+        return None
+    gateway.cache.put(wanted.name, answer, wanted.ttl - max(0.0, call.when - answer.made))
+    return answer, step
 
 
 def _stays(call: Call, flight: Flight) -> bool:

@@ -20,6 +20,7 @@ from dragoman.pipeline.lists import Lists
 from dragoman.pipeline.snapshot import Snapshot
 from dragoman.providers.endpoint import Endpoint
 from dragoman.routing.plan import Balance
+from dragoman.sharing.shelf import Shelf
 from dragoman.store import Store
 from dragoman.upstream.aiohttp_transport import AiohttpTransport
 from dragoman.upstream.base import Transport
@@ -75,6 +76,7 @@ class Gateway:
         local = snapshot.settings.local
         self.gate = Gate(max(1, local.parallel // workers), local.queue // workers)
         self.cache = Cache()
+        self.shelf: Shelf | None = None  # where kept answers are shared with other workers and machines
         self._transports: dict[tuple[str, int], Transport] = {}
         self.swap(snapshot)
 
@@ -102,6 +104,8 @@ class Gateway:
 
     async def aclose(self) -> None:
         await self.lists.aclose()
+        if self.shelf is not None:
+            await self.shelf.close()
         for transport in self._transports.values():
             await transport.aclose()
         if self.store is not None:
