@@ -356,7 +356,7 @@ class Settings(Section):
     ] = Field(
         default=None,
         repr=False,
-        description="Valkey or Redis in which several machines count limits and budgets together.",
+        description="Valkey or Redis in which several machines count limits and budgets together, and keep answers.",
         examples=["valkey://host:6379/0"],
     )
     log: Log = Field(default_factory=Log, description="What is logged and how it looks.")
