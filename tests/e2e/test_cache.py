@@ -424,6 +424,45 @@ def test_one_who_leaves_does_not_end_the_call_that_others_wait_for(cached: Cache
     assert entry["client_closed"] and entry["cost_nanos"] > 0 and entry["attempts"] == 1
 
 
+def test_one_who_leaves_in_the_middle_of_a_stream_does_not_end_it_for_others(cached: Cached) -> None:
+    release = threading.Event()
+    cached.openai.will(stream(*BEGUN, release, *openai_events(STOP)))
+    leader = Crowd(cached, "leaving amid", True, 1).callers[0]
+    leader.until(b"hello")
+    crowd = Crowd(cached, "leaving amid", True, 2)
+    in_flight(cached.gateway, 3)
+    leader.reset()
+    # The gateway has seen that it left once a further one, who leaves after it, is gone.
+    later = Crowd(cached, "leaving amid", True, 1).callers[0]
+    in_flight(cached.gateway, 4)
+    later.reset()
+    in_flight(cached.gateway, 3)
+    release.set()
+    answers = crowd.answers()
+    assert [answer.body for answer in answers] == [b"".join((*BEGUN, *openai_events(STOP)))] * 2
+    assert len(cached.openai.seen) == 1
+
+
+def test_where_the_call_fails_behind_one_who_left_nothing_is_billed(cached: Cached) -> None:
+    release = threading.Event()
+    cached.openai.will(slow(release, BAD["error"]))
+    leader = Crowd(cached, "left and failed", False, 1).callers[0]
+    cached.openai.wait_for_request()
+    crowd = Crowd(cached, "left and failed", False, 2)
+    in_flight(cached.gateway, 3)
+    leader.leave()
+    crowd.callers.pop().leave()
+    in_flight(cached.gateway, 2)
+    before = len(entries_of(cached.gateway.data))
+    release.set()
+    assert crowd.answers()[0].status >= 500
+    in_flight(cached.gateway, 0)
+    entries = list(entries_of(cached.gateway.data).values())
+    assert len(entries) == before + 2
+    failed = [entry for entry in entries if entry["client_closed"] and entry["status"] >= 500]
+    assert [(entry["attempts"], entry["input_tokens"], entry["cost_nanos"]) for entry in failed] == [(1, None, 0)]
+
+
 def test_the_call_ends_with_the_last_who_wants_its_answer(cached: Cached) -> None:
     cached.openai.will(hang())
     leader = Crowd(cached, "all leave", False, 1).callers[0]

@@ -123,7 +123,7 @@ def _used(call: Call) -> Usage | None:
     if begun and call.error is None:
         return usage if usage is not None else _estimated(call)
     # Cut off: in the middle of its answer, or while a vendor was at work on it.
-    if begun or (call.client_closed and call.attempts):
+    if begun or (call.client_closed and call.status == 499 and call.attempts):
         return _estimated(call)
     return None
 
