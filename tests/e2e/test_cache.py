@@ -93,14 +93,14 @@ def asking(protocol: str, model: str, said: str, streams: bool) -> tuple[str, by
 
 
 @contextlib.contextmanager
-def caching(data: Path) -> Iterator[Cached]:
+def caching(data: Path, more: str = "") -> Iterator[Cached]:
     with (
         serving(canned.gemini) as google,
         serving(canned.openai) as openai,
         serving(canned_responses) as responses,
         serving(canned_anthropic) as anthropic,
     ):
-        config = CONFIG.format(
+        config = (more + CONFIG).format(
             providers=provider("google", "gemini", google.base_url, "gemini-*")
             + provider("openai", "openai-chat", f"{openai.base_url}/v1", "gpt-*")
             + provider("responses", "openai-responses", f"{responses.base_url}/v1", "resp-only-*")
@@ -373,6 +373,7 @@ def test_where_the_call_fails_all_who_wait_are_told_so(cached: Cached, streams: 
     answers = crowd.answers()
     assert len(cached.openai.seen) == 1
     assert len({answer.status for answer in answers}) == 1 and answers[0].status >= 500
+    assert {answer.headers["x-dragoman-cache"] for answer in answers} == {"miss"}
     assert len({answer.headers["x-request-id"] for answer in answers}) == 10
     entries = entries_of(cached.gateway.data)
     assert sorted(entries[answer.headers["x-request-id"]]["attempts"] for answer in answers) == [0] * 9 + [1]
@@ -477,6 +478,18 @@ def test_the_call_ends_with_the_last_who_wants_its_answer(cached: Cached) -> Non
     assert cached.openai.left.wait(1.0)
     in_flight(cached.gateway, 0)
     assert Crowd(cached, "all leave", False, 1).answers()[0].status == 200
+
+
+def test_who_waits_while_the_gateway_ends_is_told_so(tmp_path: Path) -> None:
+    with caching(tmp_path, "server: {{drain_timeout: 200ms}}\n") as cached:
+        cached.openai.will(hang())
+        crowd = Crowd(cached, "ending", False, 3)
+        in_flight(cached.gateway, 3)
+        assert cached.gateway.stop() == 0
+        answers = crowd.answers()
+        assert [answer.status for answer in answers] == [503] * 3
+        assert all(b"shutting down" in answer.body for answer in answers)
+        assert len(cached.openai.seen) == 1
 
 
 def test_one_who_leads_alone_and_leaves_ends_the_call(cached: Cached) -> None:

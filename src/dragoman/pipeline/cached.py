@@ -55,7 +55,12 @@ async def _answer(walk: Walk, call: Call, caller: Caller, gateway: Gateway) -> N
             await reserve(call, gateway, (), free=True)
         elif flight is not None:
             await reserve(call, gateway, (), free=True)
-            answer = await _wait_for(call, flight)
+            call.cache = MISS
+            try:
+                answer = await _wait_for(call, flight)
+            except DragomanError:
+                cache.misses += 1
+                raise
             if answer is None:
                 _give_back(call, gateway)
         if answer is not None and (step := _step_of(answer, plan)) is not None:
