@@ -32,10 +32,10 @@ class Answer:
 class Caller:
     """One connection to the gateway."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, key: str | None = None) -> None:
         where = urlsplit(gateway.base_url)
         self.socket = socket.create_connection((where.hostname, where.port), timeout=PATIENCE)
-        self._key = gateway.key
+        self._key = key or gateway.key
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
@@ -92,8 +92,8 @@ class Caller:
 
 
 @contextlib.contextmanager
-def calling(gateway: Gateway) -> Iterator[Caller]:
-    caller = Caller(gateway)
+def calling(gateway: Gateway, key: str | None = None) -> Iterator[Caller]:
+    caller = Caller(gateway, key)
     try:
         yield caller
     finally:

@@ -88,7 +88,8 @@ class Limits(RuleBasedStateMachine):
         assert limits is not None
         if limits.requests_per_minute is not None and self.minute(kept.requests) >= limits.requests_per_minute:
             return "minute"
-        if limits.tokens_per_minute is not None and self.minute(kept.tokens) + demand.tokens > limits.tokens_per_minute:
+        most = limits.tokens_per_minute
+        if most is not None and demand.tokens and self.minute(kept.tokens) + demand.tokens > most:
             return "minute"
         if limits.concurrent_requests is not None and len(self.under_way(rule.id)) >= limits.concurrent_requests:
             return "concurrent"

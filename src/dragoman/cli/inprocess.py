@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +94,7 @@ class OwnCaller:
         self.headers = headers
         self.remote = ""
         self.started = False
+        self.leaving: Callable[[], bool] | None = None
         self.head: asyncio.Future[tuple[int, Headers]] = asyncio.get_running_loop().create_future()
         self._body = body
         self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=16)

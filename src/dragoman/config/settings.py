@@ -136,6 +136,25 @@ class Ledger(Section):
     )
 
 
+class Cache(Section):
+    """The room for answers that are kept to be given again; `models.NAME.cache` and `keys[].cache` say which are."""
+
+    memory: Size = Field(
+        default=64 * 2**20,
+        description="The most memory that kept answers take, for each worker; the longest unasked go first.",
+    )
+    shared_memory: Size = Field(
+        default=256 * 2**20,
+        description="The most that kept answers take in Valkey, where `shared` is set; what ends soonest goes first.",
+    )
+
+
+class Caching(Section):
+    """Identical requests of one key are answered from what is kept."""
+
+    ttl: Duration = Field(le=86_400, description="How long an answer is kept, a day at the most.", examples=["10m"])
+
+
 class Local(Section):
     """The built-in model's engine."""
 
@@ -294,6 +313,9 @@ class Model(Section):
     limits: Limits = Field(
         default_factory=Limits, description="Rates of the model, whichever keys ask for it; a key's own hold besides."
     )
+    cache: Caching | None = Field(
+        default=None, description="Answer a key's identical requests from memory; unset, only where its key says so."
+    )
     description: Text | None = Field(
         default=None, max_length=2000, description="A sentence about the model, for lists."
     )
@@ -322,6 +344,10 @@ class FileKey(Section):
     )
     limits: Limits = Field(default_factory=Limits, description="Rates; unset, unlimited.")
     budget: Budget | None = Field(default=None, description="Money; unset, unlimited.")
+    cache: Caching | None = Field(
+        default=None,
+        description="Answer the key's identical requests from memory, whatever the model; unset, as the model says.",
+    )
     expires_at: Annotated[datetime, AfterValidator(_in_utc), Kind("date and time")] | None = Field(
         default=None,
         description="When the key stops working; without a zone it is UTC.",
@@ -356,11 +382,12 @@ class Settings(Section):
     ] = Field(
         default=None,
         repr=False,
-        description="Valkey or Redis in which several machines count limits and budgets together.",
+        description="Valkey or Redis in which several machines count limits and budgets together, and keep answers.",
         examples=["valkey://host:6379/0"],
     )
     log: Log = Field(default_factory=Log, description="What is logged and how it looks.")
     ledger: Ledger = Field(default_factory=Ledger, description="How requests are recorded.")
+    cache: Cache = Field(default_factory=Cache, description="The room for answers that are kept to be given again.")
     local: Local = Field(default_factory=Local, description="The built-in model's engine.")
     providers: dict[ProviderName, Provider] = Field(
         default={},

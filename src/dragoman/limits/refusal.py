@@ -23,7 +23,8 @@ def over_minute(rule: Rule, words: Words, slot: int, demand: Demand, now: float)
     refusals = []
     if limits.requests_per_minute is not None:
         refusals.append(_over(rule, "requests", limits.requests_per_minute, words, slot, 1, now))
-    if limits.tokens_per_minute is not None:
+    # What needs none has its place, also where more was used than was allowed.
+    if limits.tokens_per_minute is not None and demand.tokens:
         refusals.append(_over(rule, "tokens", limits.tokens_per_minute, words, slot, demand.tokens, now))
     found = [refused for refused in refusals if refused is not None]
     return max(

@@ -21,7 +21,8 @@ class RequestEntry(msgspec.Struct, tag_field="event", tag="request", omit_defaul
 
     `ts` is when the request came, in Unix seconds. `level` is taken from `status` where it is `""`. `operation` is the route's
     name; `model` the name that the caller used; `target` `provider/model`; `error` a stable code; `losses` field paths; `key` a
-    key's name or id, never the key; `remote` the caller's address.
+    key's name or id, never the key; `remote` the caller's address; `cache` hit or miss,
+    where it was looked for.
     """
 
     ts: float | datetime = -1.0
@@ -48,6 +49,7 @@ class RequestEntry(msgspec.Struct, tag_field="event", tag="request", omit_defaul
     client_closed: bool | None = None
     key: str | None = None
     remote: str | None = None
+    cache: str | None = None
 
 
 class RequestLog:
@@ -149,6 +151,8 @@ def as_text(entry: RequestEntry, colours: bool) -> str:
         words.append(f"(first {entry.first_byte_ms:.0f})")
     if entry.input_tokens is not None or entry.output_tokens is not None:
         words.append(f"{entry.input_tokens or 0}→{entry.output_tokens or 0} tokens")
+    if entry.cache == "hit":
+        words.append("from cache")
     if entry.attempts > 1:
         words.append(f"{entry.attempts} attempts")
     if entry.client_closed:

@@ -36,6 +36,12 @@ class _Shown(Collector):
         yield _counter(names.LIMITED, {(limit,): float(times) for limit, times in self._state.limited.items()})
         yield _counter(names.SHED, {(): float(self._state.shed)})
         yield _counter(names.PLACES_REFUSED, {key: float(times) for key, times in self._state.turned_away.items()})
+        cached: dict[Labels, float] = {
+            ("hit",): float(self._state.cache_hits),
+            ("miss",): float(self._state.cache_misses),
+        }
+        yield _counter(names.CACHE_REQUESTS, cached)
+        yield _counter(names.CACHE_EVICTIONS, {(): float(self._state.cache_evictions)})
         yield _counter(names.LEDGER_FAILURES, {(): float(self._state.ledger_failures)})
         yield _counter(names.LEDGER_LOST, {(): float(self._state.ledger_lost)})
         for metric in names.ALL:

@@ -208,6 +208,15 @@ class Tally:
         for known, count in told.items():
             self._set(known, count)
 
+    def cache(self, *, hits: int, misses: int, evictions: int, entries: int, bytes: int) -> None:
+        """The first three since the start of this process; what there is now."""
+        state = self._state
+        if (hits, misses, evictions) != (state.cache_hits, state.cache_misses, state.cache_evictions):
+            state.cache_hits, state.cache_misses, state.cache_evictions = hits, misses, evictions
+            self._changed = True
+        self._set((names.CACHE_ENTRIES.name,), entries)
+        self._set((names.CACHE_BYTES.name,), bytes)
+
     def sharing(self, *, up: bool, machines: int) -> None:
         """Whether limits are counted together with other machines, and how many those are, this one included."""
         self._set((names.SHARED_UP.name,), float(up))

@@ -214,6 +214,19 @@ PLACES_REFUSED = Metric(
     "Requests refused because no place at such a provider came free for them.",
     ("provider", "reason"),
 )
+CACHE_REQUESTS = Metric(
+    "dragoman_cache_requests_total",
+    "counter",
+    "Requests that were looked for in the cache: a hit was answered without a call to a provider, a miss was not there.",
+    ("result",),
+)
+CACHE_EVICTIONS = Metric(
+    "dragoman_cache_evictions_total",
+    "counter",
+    "Answers that left the cache for want of room before their time was over.",
+)
+CACHE_BYTES = Metric("dragoman_cache_bytes", "gauge", "Memory that the cache takes, answers being recorded included.")
+CACHE_ENTRIES = Metric("dragoman_cache_entries", "gauge", "Answers in the cache.")
 SHARED_UP = Metric(
     "dragoman_shared_up",
     "gauge",

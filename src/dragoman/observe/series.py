@@ -76,6 +76,9 @@ class State(Struct):
     turned_away: dict[tuple[str, str], int] = {}
     shed: int = 0
     absorbed: list[str] = []
+    cache_hits: int = 0
+    cache_misses: int = 0
+    cache_evictions: int = 0
 
     def add(self, other: "State", *, gauges: bool) -> None:
         """Add `other`'s counts, and its gauges if it lives."""
@@ -95,6 +98,9 @@ class State(Struct):
         self.shed += other.shed
         for away, times in other.turned_away.items():
             self.turned_away[away] = self.turned_away.get(away, 0) + times
+        self.cache_hits += other.cache_hits
+        self.cache_misses += other.cache_misses
+        self.cache_evictions += other.cache_evictions
         if gauges:
             for gauge, value in other.gauges.items():
                 self.gauges[gauge] = _join(gauge[0], self.gauges.get(gauge), value)

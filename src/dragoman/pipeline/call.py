@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dragoman.pipeline.step import Step
 
 _ONE_ATTEMPT = (b"x-dragoman-attempts", b"1")
+# What became of a request that may be answered from what is kept.
+HIT, MISS = "hit", "miss"
 
 
 class Call:
@@ -30,6 +32,7 @@ class Call:
         "answer",
         "attempts",
         "body",
+        "cache",
         "carries",
         "client_closed",
         "error",
@@ -75,6 +78,7 @@ class Call:
         self.peek: Peek | None = None
         self.request: Request | None = None
         self.state: State | None = None
+        self.cache: str | None = None
         self.carries = False
         self.signatures: Signatures | None = None
         self.inward: Inward | None = None
@@ -118,6 +122,8 @@ class Call:
         if self.step is not None:
             found.append(self.step.header)
             found.append(_ONE_ATTEMPT if self.attempts == 1 else (b"x-dragoman-attempts", b"%d" % self.attempts))
+        if self.cache is not None:
+            found.append((b"x-dragoman-cache", self.cache.encode()))
         if self.losses:
             paths = dict.fromkeys(loss.path for loss in self.losses if not loss.harmless)
             if paths:

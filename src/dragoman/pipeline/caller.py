@@ -1,5 +1,6 @@
 """The caller's side of one exchange, as the pipeline sees it: no HTTP server is known here."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from dragoman.protocols.base import Headers
@@ -9,7 +10,7 @@ class Caller(Protocol):
     """Somebody who sent a request and waits for the answer.
 
     `path` is percent-decoded; `headers` have lower-case names; `remote` is an address for the log.
-    A caller that leaves cancels the task that serves it.
+    A caller that leaves cancels the task that serves it, unless `leaving`, asked first, says that it is to go on.
     """
 
     method: str
@@ -18,6 +19,7 @@ class Caller(Protocol):
     headers: dict[bytes, bytes]
     remote: str
     started: bool
+    leaving: Callable[[], bool] | None
 
     async def body(self, limit: int, timeout: float) -> bytes:
         """The whole request body. Raises TooLarge past `limit` bytes, RequestTimeout past `timeout` seconds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from dragoman.catalog.directory import is_plausible
+from dragoman.catalog.directory import Resolved, Target, is_plausible
 from dragoman.ir import DragomanError, NotFound
 from dragoman.pipeline.authenticate import authorise
 from dragoman.pipeline.call import Call
@@ -13,21 +13,14 @@ from dragoman.pipeline.step import Step, steps_of
 
 _MOST_PLANS = 4096
 
+Plan = tuple[Resolved, dict[Target, Step]]
+
 
 def choose(call: Call, gateway: Gateway) -> Sequence[Step]:
     """The steps in order, at least one. Raises NotFound with the nearest names, Forbidden."""
-    assert call.protocol is not None
-    snapshot = call.snapshot
-    known = (call.model, call.protocol.name)
-    plan = snapshot.plans.get(known)
+    plan = plan_of(call)
     if plan is None:
-        resolved = snapshot.directory.resolve(call.model)
-        if resolved is None:
-            raise unknown_model(call, gateway.lists.names())
-        plan = (resolved, steps_of(resolved, snapshot.endpoints, call.protocol))
-        # Callers choose the names, so what is remembered has a bound.
-        if len(snapshot.plans) < _MOST_PLANS:
-            snapshot.plans[known] = plan
+        raise unknown_model(call, gateway.lists.names())
     call.resolved, steps = plan
     authorise(call)
     if len(steps) > 1:
@@ -40,6 +33,23 @@ def choose(call: Call, gateway: Gateway) -> Sequence[Step]:
             code="unsupported",
         )
     return list(steps.values())
+
+
+def plan_of(call: Call) -> Plan | None:
+    """Where the model leads, and the steps there; None where there is no such model."""
+    assert call.protocol is not None
+    snapshot = call.snapshot
+    known = (call.model, call.protocol.name)
+    plan = snapshot.plans.get(known)
+    if plan is None:
+        resolved = snapshot.directory.resolve(call.model)
+        if resolved is None:
+            return None
+        plan = (resolved, steps_of(resolved, snapshot.endpoints, call.protocol))
+        # Callers choose the names, so what is remembered has a bound.
+        if len(snapshot.plans) < _MOST_PLANS:
+            snapshot.plans[known] = plan
+    return plan
 
 
 def unknown_model(call: Call, listed: Iterable[str] = ()) -> NotFound:

@@ -7,9 +7,10 @@ import asyncio
 import structlog
 
 from dragoman.ir import DragomanError, Overloaded, UpstreamError
-from dragoman.pipeline.admit import admit, check_type
+from dragoman.pipeline.admit import admit
 from dragoman.pipeline.attempt import Unfit, worth_another
 from dragoman.pipeline.authenticate import authenticate
+from dragoman.pipeline.cached import cached
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.choose import choose
@@ -17,6 +18,7 @@ from dragoman.pipeline.closing import CLOSING, shutting_down
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.kept import answer_kept
 from dragoman.pipeline.models import answer_models
+from dragoman.pipeline.read import read
 from dragoman.pipeline.record import check_ledger
 from dragoman.pipeline.refuse import refuse
 from dragoman.pipeline.reserve import reserve
@@ -41,11 +43,11 @@ async def serve(gateway: Gateway, caller: Caller) -> None:
         if call.route is not None and call.route.item is not None:
             await answer_kept(call, caller, gateway)
         elif caller.method == "POST":
-            await _read(call, caller)
+            await read(call, caller)
             if call.protocol is _RESPONSES:
                 call.state = State(gateway.store, owner_of(call), call.body, call.snapshot.max_body)
                 await call.state.recall()
-            await _answer(call, caller, gateway)
+            await (_answer if call.snapshot.caching is None else cached(_answer))(call, caller, gateway)
         else:
             await answer_models(call, caller, gateway)
     except DragomanError as error:
@@ -63,20 +65,6 @@ async def serve(gateway: Gateway, caller: Caller) -> None:
     finally:
         gateway.tally.down()
         settle(call, caller, gateway)
-
-
-async def _read(call: Call, caller: Caller) -> None:
-    """The body, and what routing must know of it."""
-    assert call.protocol is not None and call.route is not None
-    check_type(caller)
-    call.strict = caller.headers.get(b"x-dragoman-strict", b"").lower() == b"true"
-    if call.protocol.passed_headers:
-        given = caller.headers
-        call.passed = [(name, given[name]) for name in call.protocol.passed_headers if name in given]
-    call.body = await caller.body(call.snapshot.max_body, call.snapshot.body_timeout)
-    call.peek = call.protocol.peek(call.body, call.route)
-    call.model = call.peek.model
-    call.stream = call.peek.stream
 
 
 async def _answer(call: Call, caller: Caller, gateway: Gateway) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from dragoman.cache import Cache
 from dragoman.carry import Signatures
 from dragoman.catalog.price import Price
 from dragoman.ir import Overloaded
@@ -21,6 +22,7 @@ from dragoman.pipeline.places import Places
 from dragoman.pipeline.snapshot import Snapshot
 from dragoman.providers.endpoint import Endpoint
 from dragoman.routing.plan import Balance
+from dragoman.sharing.shelf import Shelf
 from dragoman.store import Store
 from dragoman.upstream.aiohttp_transport import AiohttpTransport
 from dragoman.upstream.base import Transport
@@ -78,6 +80,8 @@ class Gateway:
         self.gate = Gate(max(1, local.parallel // workers), local.queue // workers)
         self.places = Places(tally, workers, number)
         self.bodies = Bodies(tally)
+        self.cache = Cache()
+        self.shelf: Shelf | None = None  # where kept answers are shared with other workers and machines
         self._transports: dict[tuple[str, int], Transport] = {}
         self.swap(snapshot)
 
@@ -88,6 +92,7 @@ class Gateway:
         self.places.set(snapshot.settings.providers)
         self.max_in_flight = snapshot.settings.server.max_in_flight_requests
         self.bodies.limit = snapshot.settings.server.max_in_flight_bytes
+        self.cache.resize(snapshot.settings.cache.memory if snapshot.caching is not None else 0)
 
     @property
     def redactor(self) -> Redactor:
@@ -107,6 +112,8 @@ class Gateway:
 
     async def aclose(self) -> None:
         await self.lists.aclose()
+        if self.shelf is not None:
+            await self.shelf.close()
         for transport in self._transports.values():
             await transport.aclose()
         if self.store is not None:

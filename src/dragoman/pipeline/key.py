@@ -36,6 +36,7 @@ class Key(Struct, frozen=True):
     limits: Limits | None = None
     budget: Budget | None = None
     rule: Rule | None = None
+    cache: float | None = None  # for how many seconds its answers are kept
 
     def may_use(self, *names: str) -> bool:
         """Whether the key may use a model known by any of these names."""
@@ -74,6 +75,7 @@ def of_file(key: FileKey) -> tuple[bytes, Key]:
             expires=key.expires_at.astimezone(UTC).timestamp() if key.expires_at else None,
             limits=Limits(**given) if any(limit is not None for limit in given.values()) else None,
             budget=Budget(int(key.budget.usd * NANOS), key.budget.window) if key.budget is not None else None,
+            cache=key.cache.ttl if key.cache is not None else None,
         )
     )
 

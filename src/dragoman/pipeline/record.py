@@ -14,7 +14,7 @@ from dragoman.catalog.price import Price, price_detail
 from dragoman.ir import Overloaded, Usage
 from dragoman.ledger import Entry
 from dragoman.limits import Grant
-from dragoman.pipeline.call import Call
+from dragoman.pipeline.call import HIT, Call
 from dragoman.pipeline.cost import price_billed
 from dragoman.pipeline.estimate import estimated
 from dragoman.pipeline.gateway import Gateway
@@ -69,7 +69,7 @@ def record(call: Call, gateway: Gateway) -> None:
 def _settle(call: Call, grant: Grant, gateway: Gateway, usage: Usage | None, cost: int | None) -> None:
     meter = gateway.meter
     assert meter is not None
-    if call.attempts:
+    if call.attempts or call.cache == HIT:
         used = 0 if usage is None else usage.input + usage.output
         meter.settle(grant, used, cost or 0, monotonic(), call.when)
     else:  # no vendor was asked: it is as if the request had never been
@@ -117,11 +117,13 @@ def _used(call: Call) -> Usage | None:
     if call.route is None or call.route.operation != "generate":
         return None
     usage = call.usage
+    if call.cache == HIT:
+        return usage
     begun = call.first_byte is not None
     if begun and call.error is None:
         return usage if usage is not None else _estimated(call)
     # Cut off: in the middle of its answer, or while a vendor was at work on it.
-    if begun or (call.client_closed and call.attempts):
+    if begun or (call.client_closed and call.status == 499 and call.attempts):
         return _estimated(call)
     return None
 
@@ -134,7 +136,7 @@ def _estimated(call: Call) -> Usage:
 def _cost(call: Call, gateway: Gateway, usage: Usage | None) -> tuple[int | None, str | None]:
     """Nanodollars, and the name of the prices applied; None where the price is unknown."""
     step = call.step
-    if usage is None or step is None:
+    if usage is None or step is None or call.cache == HIT:
         return 0, None
     price = price_billed(call, step)
     if price is None:

@@ -29,16 +29,16 @@ def rules_of(call: Call) -> tuple[Rule, ...]:
     return (own,) if general is None else (own, general)
 
 
-async def reserve(call: Call, gateway: Gateway, steps: Sequence[Step]) -> Sequence[Step]:
+async def reserve(call: Call, gateway: Gateway, steps: Sequence[Step], *, free: bool = False) -> Sequence[Step]:
     """The steps that the request may take. Raises TooManyRequests, Forbidden where its price is not known and must be, Overloaded
-    where nobody can tell what is left of a budget."""
+    where nobody can tell what is left of a budget. `free`: no vendor will be asked."""
     meter = gateway.meter
     rules = rules_of(call)
     if not rules or meter is None:
         return steps
     assert call.route is not None
     demand = gateway.one_request
-    if call.route.operation == "generate":  # to have tokens counted uses none
+    if call.route.operation == "generate" and not free:  # to have tokens counted uses none
         own = rules[0]
         prices: list[Price | None] | None = None
         if own.budget is not None:  # of keys alone, whose rules come first

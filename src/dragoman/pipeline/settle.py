@@ -62,5 +62,6 @@ def settle(call: Call, caller: Caller, gateway: Gateway) -> None:
             call.client_closed or None,
             call.key.name if call.key is not None else None,
             caller.remote or None,
+            call.cache,
         )
     )

@@ -15,6 +15,7 @@ from dragoman.catalog.prices import PriceBook, Quote, Seller
 from dragoman.config import Settings
 from dragoman.limits import Limits, Rule
 from dragoman.observe.redaction import Redactor
+from dragoman.pipeline.caching import Caching, caching_of
 from dragoman.pipeline.key import ROOT, TRIAL, Key, of_file
 from dragoman.pipeline.step import Step
 from dragoman.providers.endpoint import Endpoint, endpoint_of
@@ -39,6 +40,8 @@ class Snapshot(Struct, frozen=True):
     rules: dict[str, Rule]
     # (model's name as asked, caller's protocol) -> what it leads to; filled as requests come.
     plans: dict[tuple[str, str], tuple[Resolved, dict[Target, Step]]] = msgspec.field(default_factory=dict)
+    # None where nothing is cached.
+    caching: Caching | None = None
 
     def with_keys(self, keys: Mapping[bytes, Key]) -> Snapshot:
         """The same with these keys in the database."""
@@ -108,6 +111,7 @@ def snapshot_of(
         {name: own_price(name, model.price) for name, model in settings.models.items() if model.price is not None},
         {name: model.context_window for name, model in settings.models.items() if model.context_window is not None},
         {name: rule for name, model in settings.models.items() if (rule := _rule(name, model)) is not None},
+        caching=caching_of(settings),
     )
 
 

@@ -81,6 +81,12 @@ class State:
         self._too_long: BadRequest | None = None
         self._refusal: NotFound | None = None
 
+    @property
+    def aloof(self) -> bool:
+        """Whether it names nothing that is kept, and its answer is not kept to be named."""
+        asked = self._asked
+        return not (asked.keeps or asked.previous or asked.references or asked.looked_up or asked.conversation)
+
     async def recall(self) -> None:
         """Looks up what the request names. Raises NotFound for what is not there, or is another key's; BadRequest."""
         previous = self._asked.previous

@@ -58,6 +58,14 @@ class AsgiCaller:
         self._send = send
         self._unread = True
 
+    @property
+    def leaving(self) -> Callable[[], bool] | None:
+        return self._exchange.leaving
+
+    @leaving.setter
+    def leaving(self, asked: Callable[[], bool] | None) -> None:
+        self._exchange.leaving = asked
+
     async def body(self, limit: int, timeout: float) -> bytes:
         length = self.headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > limit:

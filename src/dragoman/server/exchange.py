@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 class Exchange:
     """`whole`: all of the body is here. `garbled`: the body stopped being HTTP on its way. `started` and `complete` are said of
-    the answer. `left`: the caller is gone."""
+    the answer. `left`: the caller is gone; `leaving` is asked then whether its request is to be served all the same."""
 
     __slots__ = (
         "_begun",
@@ -51,6 +51,7 @@ class Exchange:
         "complete",
         "garbled",
         "keep_alive",
+        "leaving",
         "left",
         "scope",
         "started",
@@ -64,6 +65,7 @@ class Exchange:
         self.whole = self.garbled = False
         self.started = self.complete = self.left = False
         self.task: asyncio.Task[None] | None = None
+        self.leaving: Callable[[], bool] | None = None
         self._begun = False
         self._connection = connection
         self._expects = True  # for all that is known until somebody waits for the body
@@ -94,7 +96,7 @@ class Exchange:
         """The caller is gone: whoever serves it need not go on."""
         self.left = True
         self.wake()
-        if self.task is not None:
+        if self.task is not None and (self.leaving is None or not self.leaving()):
             self.task.cancel()
             if not self._begun:  # and never will
                 self._tasks.discard(self.task)

@@ -30,7 +30,8 @@ from dragoman.server.handover import Handover
 from dragoman.server.http import CallerConnection
 from dragoman.server.listening import begin, server_of
 from dragoman.server.told import Told
-from dragoman.sharing import Change, SharedMeter, meter_of
+from dragoman.sharing import Change, SharedMeter, address_of, meter_of
+from dragoman.sharing.shelf import Shelf
 from dragoman.store import EntryTable, Store, location_of
 
 _log = structlog.get_logger(__name__)
@@ -93,6 +94,8 @@ class Worker:
             ledger=self._ledger,
             meter=self._meter,
         )
+        if snapshot.settings.shared is not None:
+            self._gateway.shelf = Shelf(address_of(snapshot.settings.shared), _tell_of_shelf)
         self._handover = Handover(self._gateway)
         self._drain = asyncio.Event()
         self._hurry = False
@@ -220,6 +223,10 @@ class Worker:
             if isinstance(self._meter, SharedMeter):
                 self._tally.sharing(up=self._meter.up, machines=self._meter.figures.machines)
             self._tally.places(self._gateway.places.figures())
+            cache, kept = self._gateway.cache, self._gateway.cache.store
+            self._tally.cache(
+                hits=cache.hits, misses=cache.misses, evictions=kept.evicted, entries=len(kept), bytes=kept.taken
+            )
             ledger = self._ledger
             self._tally.ledger(queue=ledger.waiting, failures=ledger.failures, lost=ledger.lost)
             written = await loop.run_in_executor(None, self._tally.flush, self._directory)
@@ -235,6 +242,13 @@ class Worker:
         self._tally.places(self._gateway.places.figures())
         text = await loop.run_in_executor(None, metrics.render, self._directory, self._tally)
         return metrics.CONTENT_TYPE.encode(), text
+
+
+def _tell_of_shelf(why: str | None) -> None:
+    if why is None:
+        _log.warning("kept answers are shared by Valkey again")
+    else:
+        _log.warning("kept answers are not shared, for Valkey does not answer; each worker has its own", why=why)
 
 
 async def _main(control: int, listen: int, directory: Path, number: int) -> None:
