@@ -6,6 +6,9 @@ The key has all three limits and a budget, its model a limit of requests, and no
 
 from __future__ import annotations
 
+import asyncio
+import importlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,10 +16,24 @@ import time
 import timeit
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bench.figures import Results, Row
-from bench.process import BenchError
-from dragoman.limits import Budget, Demand, Grant, Limits, LocalMeter, Meter, Rule, SharedTable, Table, window_at
+from bench.process import GATEWAY_CORE, LOAD_CORE, BenchError
+from dragoman.limits import (
+    Budget,
+    Demand,
+    Grant,
+    Limits,
+    LocalMeter,
+    Meter,
+    Rule,
+    SharedTable,
+    Table,
+    Wanting,
+    window_at,
+)
+from dragoman.sharing import SharedMeter, address_of
 
 MEMORY_MOST = 4.0  # µs
 SHARED_MOST = 8.0
@@ -25,6 +42,8 @@ _REPEATS = 25
 _NUMBER = 4000
 _WALL = 1_795_000_000.0
 _SECONDS = 2.0
+_SHARED_REQUESTS = 40_000
+_TURN = 8  # requests of one node before the loop goes round, as many as come in one look at the sockets
 
 RULES = (
     Rule("key:bench", "the key 'bench'", Limits(10**9, 10**12, 1000), Budget(10**15, "month")),
@@ -68,11 +87,66 @@ def run(results: Results, say: Callable[[str], None]) -> None:
         results.rows.append(
             Row("limits, two workers", "reserve and settle by two workers at once, both", f"{rate:,.0f} requests/s")
         )
+    try:
+        server = importlib.import_module("tests.valkey_server").ValkeyServer  # what the tests start
+    except ImportError as error:
+        results.notes.append(f"limits, Valkey: not measured: {error}")
+    else:
+        say("limits, Valkey")
+        _leased(server, results)
     shared.prime(RULES[0], window_at("month", _WALL), 0, 1000.0)
     headers = _time(lambda: shared.standing(RULES, 1000.0))
     _row(results, "headers", "what the headers of an answer tell", headers)
     known = _time(lambda: shared.unprimed(RULES, _WALL))
     _row(results, "budget", "whether what was spent of a budget is known", known)
+
+
+def _leased(start: Callable[[Path], Any], results: Results) -> None:
+    with tempfile.TemporaryDirectory(prefix="dragoman-bench-") as scratch:
+        os.sched_setaffinity(0, {GATEWAY_CORE})
+        server = start(Path(scratch))
+        os.sched_setaffinity(0, {LOAD_CORE})
+        try:
+            took, calls = asyncio.run(_two_nodes(server.url))
+        finally:
+            server.close()
+    _row(results, "Valkey", "reserve and settle, one of two nodes that share by Valkey (their side alone)", took)
+    results.rows.append(Row("limits, Valkey, calls", "of which Valkey was asked", f"{calls * 1000:.1f} in a thousand"))
+
+
+async def _two_nodes(url: str) -> tuple[float, float]:
+    """Microseconds of CPU a request, leases fetched and told of included, and how many calls of a script it took."""
+    nodes = [
+        SharedMeter(LocalMeter(Table()), address_of(url), f"{number}/0", lambda change: None) for number in "ab"
+    ]
+    for node in nodes:
+        node.start()
+    try:
+        async with asyncio.timeout(10):
+            while not all(node.up and node.figures.machines == len(nodes) for node in nodes):
+                await asyncio.sleep(0.01)
+        demand = Demand(1200, 500_000)
+        for node in nodes:
+            for rule, window in node.unprimed(RULES, time.time()):
+                node.prime(rule, window, 0, time.monotonic())
+        asked, began, count = sum(node.figures.calls for node in nodes), time.process_time(), 0
+        while count < _SHARED_REQUESTS:
+            node = nodes[count // _TURN % len(nodes)]
+            now, wall = time.monotonic(), time.time()
+            grant = node.reserve(RULES, demand, now, wall)
+            if isinstance(grant, Wanting):
+                grant = await grant.decide()
+            if not isinstance(grant, Grant):
+                raise BenchError(f"a request of the case `limits` was refused: {grant.message}")
+            node.settle(grant, 900, 400_000, now, wall)
+            count += 1
+            if not count % _TURN:
+                await asyncio.sleep(0)
+        took = time.process_time() - began
+        return took / count * 1e6, (sum(node.figures.calls for node in nodes) - asked) / count
+    finally:
+        for node in nodes:
+            await node.close()
 
 
 def _row(results: Results, name: str, work: str, took: float, most: float | None = None) -> None:
