@@ -131,8 +131,9 @@ class StreamWriter(Interface):
 
 class Tap(Interface):
     """Watches a same-protocol stream go by. `usage` holds the last counts seen; `finished` whether the answer was whole;
-    `failed` the error the vendor reported inside the stream, if it did; `started` whether any output was seen; `ended` whether
-    the event went by after which no caller waits for more. Of a stream that has none only its end tells."""
+    `failed` the error the vendor reported inside the stream, if it did; `started` whether any output was seen, or the end of an
+    answer that has none: what comes before only says that an answer begins; `ended` whether the event went by after which no
+    caller waits for more. Of a stream that has none only its end tells."""
 
     usage: Usage | None
     finished: bool
@@ -141,7 +142,8 @@ class Tap(Interface):
     ended: bool
 
     def feed(self, data: bytes) -> bytes:
-        """What goes on to the caller now: whole events only, their bytes as they came."""
+        """What goes on to the caller now: whole events only, their bytes as they came. Raises UpstreamBroken for an event without
+        end, and for one that is no JSON before any output was seen."""
         ...
 
     def end(self) -> bytes: ...

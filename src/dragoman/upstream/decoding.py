@@ -96,6 +96,21 @@ class DecodedResponse:
             raise
         return out
 
+    async def chunk_within(self, seconds: float) -> bytes | None:
+        try:
+            while not (out := self._decoder.take()):
+                data = await self._inner.chunk_within(seconds)
+                if data is None:
+                    return None
+                if not data:
+                    self._decoder.finish()
+                    return b""
+                self._decoder.feed(data)
+        except ProtocolViolation:
+            self.close()
+            raise
+        return out
+
     async def read(self, limit: int) -> bytes:
         return await read_whole(self, limit)
 

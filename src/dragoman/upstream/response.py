@@ -15,6 +15,9 @@ from dragoman.upstream.errors import BodyTooLarge, ConnectionBroken, TransportEr
 if TYPE_CHECKING:
     from dragoman.upstream.connection import Connection
 
+# Seconds. Loops count in milliseconds at best; what is due within half of one is due.
+_TICK = 0.0005
+
 
 class LeanResponse:
     """See `IncomingResponse`. `status` is 0 until the final headers are in."""
@@ -24,6 +27,7 @@ class LeanResponse:
         "_connection",
         "_ended",
         "_loop",
+        "_timer",
         "_waiter",
         "buffered",
         "error",
@@ -42,6 +46,7 @@ class LeanResponse:
         self._chunks: list[bytes] = []
         self._ended = False
         self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     # The connection's side.
 
@@ -54,6 +59,9 @@ class LeanResponse:
         self._ended = True
         self._connection = None
         self.error = error
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self.wake()
 
     def wake(self) -> None:
@@ -94,6 +102,28 @@ class LeanResponse:
         if connection is not None and connection.paused:
             connection.resume()
         return data
+
+    async def chunk_within(self, seconds: float) -> bytes | None:
+        if not self._chunks and not self._ended:
+            at = self._loop.time() + seconds
+            while not self._chunks and not self._ended:
+                # Most often something comes before: the timer stays where an earlier wait has set it, and is set anew when it
+                # rings too soon.
+                if self._timer is None or self._timer.when() > at:
+                    self._ring_at(at)
+                await self.arrived()
+                if not self._chunks and not self._ended and self._loop.time() > at - _TICK:
+                    return None
+        return await self.chunk()
+
+    def _ring_at(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self.wake()
 
     async def read(self, limit: int) -> bytes:
         data = await self.chunk()
