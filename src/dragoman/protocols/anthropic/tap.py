@@ -48,7 +48,7 @@ class AnthropicTap:
             event = decode(body)
         except NotJson:
             if not self.started:  # and another target may do better
-                raise UpstreamBroken("The upstream's stream begins with something other than JSON.") from None
+                raise UpstreamBroken("The upstream's stream begins with something other than an event.") from None
             return  # the caller's own reader will say what it thinks of it
         if type(event) is not dict:
             return

@@ -125,7 +125,7 @@ class Tap:
         """One of those before the first real output. What is no JSON leads to another target, which may do better."""
         value = self._value(event)
         if value is None and (self._array is not None or payload(event).strip()):
-            raise UpstreamBroken("The upstream's stream begins with something other than JSON.")
+            raise UpstreamBroken("The upstream's stream begins with something other than an event.")
         return value
 
     def _value(self, event: bytes) -> object:

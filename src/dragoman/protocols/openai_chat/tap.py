@@ -86,7 +86,7 @@ class ChatTap:
             usage = read_usage(_decode_any(seen.usage))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if not self.started:  # and another target may do better
-                raise UpstreamBroken("The upstream's stream begins with something other than JSON.") from None
+                raise UpstreamBroken("The upstream's stream begins with something other than an event.") from None
             return False  # the caller's own reader will say what it thinks of it
         if usage is not None:
             self.usage = usage

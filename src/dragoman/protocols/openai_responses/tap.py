@@ -94,7 +94,7 @@ class ResponsesTap:
         try:
             seen = _decode(body)
             kind = seen.type
-            if kind == "error":
+            if kind == "error" or (not kind and seen.error):
                 told = seen.error if type(seen.error) is dict else {
                     "code": seen.code, "message": seen.message, "param": seen.param,
                 }  # fmt: skip
@@ -105,7 +105,7 @@ class ResponsesTap:
                 self.started = says(_decode_any(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if not self.started:  # and another target may do better
-                raise UpstreamBroken("The upstream's stream begins with something other than JSON.") from None
+                raise UpstreamBroken("The upstream's stream begins with something other than an event.") from None
             return  # the caller's own reader will say what it thinks of it
 
     def _lifecycle(self, kind: str, raw: bytes) -> None:
