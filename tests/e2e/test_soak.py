@@ -67,7 +67,7 @@ def fate(number: int, target: str, streams: bool) -> tuple[Fault, str] | int | N
     if chance.random() >= FAILING:
         return None
     if chance.random() < 0.2:
-        return chance.choice((408, 429, 500, 502, 503, 529))
+        return chance.choice((408, 429, 500, 502, 503))
     stages = ("head", "opening", "middle") if streams else ("head", "body")
     return chance.choice([one for one in (_SLOW if chance.random() < SLOW else _QUICK) if one[1] in stages])
 

@@ -26,6 +26,7 @@ from dragoman.pipeline.commit import Opening
 from dragoman.pipeline.conceal import conceal
 from dragoman.pipeline.estimate import characters
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.pulse import Pulse
 from dragoman.pipeline.record import record
 from dragoman.pipeline.step import Step
 from dragoman.pipeline.substance import check_answer, check_first_events
@@ -41,6 +42,7 @@ _EVENTS = b"text/event-stream"
 
 async def relay(call: Call, caller: Caller, gateway: Gateway, step: Step, response: IncomingResponse) -> None:
     """Gives the whole answer to the caller. Raises UpstreamError, after which `caller.started` says whether any of it left."""
+    pulse = Pulse(call, caller) if call.stream else None
     try:
         if not call.stream:
             await _relay_whole(call, caller, gateway, step, response)
@@ -50,6 +52,8 @@ async def relay(call: Call, caller: Caller, gateway: Gateway, step: Step, respon
             await _relay_stream_translated(call, caller, gateway, step, response)
     finally:
         response.close()
+        if pulse is not None:
+            pulse.end()
 
 
 async def _chunk(call: Call, step: Step, response: IncomingResponse, opening: Opening) -> bytes | None:

@@ -160,6 +160,8 @@ class WireProtocol(Interface):
     spelling: ClassVar[Spelling]
     # What the ids of its answers begin with.
     id_prefix: ClassVar[str]
+    # What may stand between two events of a stream and says nothing, as the protocol's clients take it.
+    sign_of_life: ClassVar[bytes]
     # The names of functions that its vendors take; others are changed before a request is written, and back in the answer.
     tool_names: ClassVar[re.Pattern[str]]
     # The headers of a caller's, in lower case, that go on to a vendor of the same protocol.
