@@ -11,9 +11,12 @@ def test_it_is_held_until_the_first_real_output() -> None:
     opening = Opening()
     assert (opening.begun, opening.over, opening.until) == (False, False, inf)
     assert opening.hold(b"", 1.0) == b""
-    assert (opening.begun, opening.until) == (False, inf)  # nothing waits yet, so nothing can wait too long
+    assert (opening.begun, opening.until) == (
+        False,
+        1.0 + LONGEST_HELD,
+    )  # the caller waits, though for nothing that is held
     assert opening.hold(b"a", 2.0) == b"" and opening.hold(b"b", 3.0) == b""
-    assert (opening.begun, opening.over, opening.until) == (True, False, 2.0 + LONGEST_HELD)
+    assert (opening.begun, opening.over, opening.until) == (True, False, 1.0 + LONGEST_HELD)
     assert opening.end() == b"ab"
     assert (opening.begun, opening.over, opening.until) == (True, True, inf)
     assert opening.end() == b""

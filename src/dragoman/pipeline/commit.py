@@ -33,11 +33,12 @@ class Opening:
         return self.over or bool(self._pieces)
 
     def hold(self, piece: bytes, now: float) -> bytes:
-        """More that says nothing yet. Returns what is to go on: nothing, or all, where it grows too much or too old."""
+        """More that says nothing yet; an empty piece where the caller's protocol has no word for it. Returns what is to go on:
+        nothing, or all, where it grows too much or too old."""
+        if self.until is inf:
+            self.until = now + LONGEST_HELD
         if not piece:
             return b""
-        if not self._pieces:
-            self.until = now + LONGEST_HELD
         self._pieces.append(piece)
         self._size += len(piece)
         return self.end() if self._size > MOST_HELD or now >= self.until else b""

@@ -137,7 +137,7 @@ async def _relay_stream_untouched(
                     _note(call, tap.failed)
                 if not opening.over:
                     # A JSON array that is no answer is only known by what is in it, too.
-                    out = opening.end() + out if tap.started else opening.hold(out, monotonic())
+                    out = opening.end() + out if tap.started else out and opening.hold(out, monotonic())
             if out:
                 call.heard.add(out)
             if tap.ended or tap.failed is not None:
@@ -187,8 +187,9 @@ async def _relay_stream_translated(
         while not ended:
             data = await _chunk(call, step, response, opening)
             if data is None:
-                assert writer is not None
-                await _pass_on(call, caller, writer.content_type, opening.end())
+                # Where the caller's protocol has no word yet for what has come, it learns at least that the answer begins.
+                assert writer is not None and call.protocol is not None
+                await _pass_on(call, caller, writer.content_type, opening.end() or call.protocol.sign_of_life)
                 continue
             ended = not data
             events = reader.end() if ended else reader.feed(data)
