@@ -49,7 +49,7 @@ kill: $(VENV)/.dev ## what takes long: fifty times kill -9 in each of the ledger
 		tests/e2e/test_database_taken.py tests/e2e/test_machines.py tests/e2e/test_fleet.py tests/e2e/test_chaos.py tests/e2e/test_keys.py tests/sharing tests/limits
 
 soak: $(VENV)/.dev ## 100,000 requests to three targets of which 30 % of all calls fail, in every way there is; ten minutes
-	DRAGOMAN_SOAK=1 DRAGOMAN_SOAK_REQUESTS=100000 $(BIN)/python -m pytest -v -s tests/e2e/test_soak.py
+	DRAGOMAN_SOAK=1 DRAGOMAN_SOAK_REQUESTS=100000 $(BIN)/python -m pytest -v -s tests/e2e/test_soak.py tests/e2e/test_silence.py
 
 conformance: $(VENV)/.dev ## try every feature between all protocols, and write docs/conformance.md from what passed
 	DRAGOMAN_UPDATE_CONFORMANCE=1 $(BIN)/python -m pytest -q tests/conformance
