@@ -8,7 +8,7 @@ ARGS ?=
 DOCS_TRUE := tests/docs/test_pages.py tests/admin/test_openapi.py tests/config/test_config_schema.py tests/cli/test_cli_docs.py tests/observe/test_observe_docs.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test check kill conformance prices bench format lock clean
+.PHONY: help install install-dev serve test check kill soak conformance prices bench format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ check: $(VENV)/.dev ## format, lint, types, import directions, docs-are-true
 kill: $(VENV)/.dev ## what takes long: fifty times kill -9 in each of the ledger's cases, full disks, databases and Valkey that go away, chaos; 25 minutes
 	DRAGOMAN_SOAK=1 DRAGOMAN_KILLS=50 $(BIN)/python -m pytest -v -s tests/e2e/test_kill.py tests/e2e/test_server_gone.py tests/e2e/test_disk_full.py \
 		tests/e2e/test_database_taken.py tests/e2e/test_machines.py tests/e2e/test_fleet.py tests/e2e/test_chaos.py tests/e2e/test_keys.py tests/sharing tests/limits
+
+soak: $(VENV)/.dev ## 100,000 requests to three targets of which 30 % of all calls fail, in every way there is; ten minutes
+	DRAGOMAN_SOAK=1 DRAGOMAN_SOAK_REQUESTS=100000 $(BIN)/python -m pytest -v -s tests/e2e/test_soak.py tests/e2e/test_silence.py
 
 conformance: $(VENV)/.dev ## try every feature between all protocols, and write docs/conformance.md from what passed
 	DRAGOMAN_UPDATE_CONFORMANCE=1 $(BIN)/python -m pytest -q tests/conformance

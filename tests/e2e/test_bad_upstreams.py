@@ -551,17 +551,6 @@ def test_a_line_without_end_is_given_up(house: House, way: Way) -> None:
 # --- a second target
 
 
-@pytest.mark.parametrize("fault", ["silent", "resets", "web page", "not JSON", "nothing", "other JSON"])
-@pytest.mark.parametrize("way", WAYS, ids=str)
-def test_another_target_is_tried_before_the_first_byte(house: House, way: Way, fault: str) -> None:
-    house.vendors[way.vendor].will(FAULTS[fault][0])
-    answer = house.ask(way, f"pair-{way.vendor}")
-    assert answer.status == 200
-    assert answer.headers["x-dragoman-attempts"] == "2"
-    assert answer.headers["x-dragoman-target"].endswith("-spare/spare")
-    assert len(house.spares[way.vendor].seen) == 1
-
-
 @pytest.mark.parametrize("status", [401, 403, 408, 429, 500, 503])
 @pytest.mark.parametrize("way", ONE_SHOT, ids=str)
 def test_another_target_is_tried_after_refusals_that_are_no_fault_of_the_request(

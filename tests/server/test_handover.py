@@ -54,6 +54,9 @@ class Caller:
     async def write(self, data: bytes) -> None:
         self.pieces.append(data)
 
+    def nudge(self, data: bytes) -> None:
+        pass
+
     async def finish(self) -> None:
         self.ended.set()
 

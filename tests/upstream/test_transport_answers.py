@@ -9,6 +9,7 @@ import zlib
 import pytest
 from scripted_upstream import chunked, sized, splits
 
+from dragoman.upstream.decoding import DecodedResponse
 from dragoman.upstream.errors import BodyTooLarge, ProtocolViolation, TransportError
 
 MIB = 1024 * 1024
@@ -398,3 +399,35 @@ async def test_a_body_of_exactly_the_limit(serve, transport, ask):
     async with serve(script) as upstream:
         for _ in range(2):
             assert len(await (await transport.send(ask(upstream))).read(1000)) == 1000
+
+
+async def test_a_bomb_leaves_others_their_turn():
+    squeeze = zlib.compressobj(1, wbits=31)
+    body = b"".join(squeeze.compress(bytes(MIB)) for _ in range(64)) + squeeze.flush()
+
+    class Here:
+        """All of its body is here: nobody ever waits for it."""
+
+        status, headers = 200, [(b"content-encoding", b"gzip")]
+
+        def __init__(self):
+            self.pieces = [body, b""]
+
+        async def chunk(self):
+            return self.pieces.pop(0)
+
+        def close(self):
+            pass
+
+    turns = 0
+
+    async def other():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    assert len(await DecodedResponse(Here(), b"gzip").read(64 * MIB)) == 64 * MIB
+    task.cancel()
+    assert turns >= 16

@@ -546,6 +546,52 @@ async def test_the_idle_deadline(serve, transport, ask):
         await asyncio.wait_for(gone.wait(), 1)
 
 
+async def test_a_wait_in_vain_loses_nothing(serve, transport, ask):
+    said, asked = asyncio.Event(), asyncio.Event()
+
+    async def script(peer):
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+        await said.wait()
+        await peer.send(b"1\r\nb\r\n")
+        asked.set()
+        await peer.send(b"0\r\n\r\n")
+        await peer.gone()
+
+    async with serve(script) as upstream:
+        response = await transport.send(ask(upstream))
+        assert await response.chunk_within(20.0) == b"a"
+        for _ in range(3):
+            assert await response.chunk_within(0.01) is None
+        waiting = asyncio.create_task(response.chunk_within(20.0))
+        said.set()
+        found = await waiting
+        await asked.wait()
+        while data := await response.chunk_within(20.0):
+            found += data
+        assert found == b"b"
+        assert await response.chunk_within(0.01) == b""
+
+
+async def test_waits_in_vain_do_not_put_off_the_idle_deadline(serve, transport, ask):
+    async def script(peer):
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+        await peer.gone()
+
+    async with serve(script) as upstream:
+        response = await transport.send(ask(upstream, deadlines={"idle": 0.1}))
+        assert await response.chunk() == b"a"
+
+        async def wait_on():
+            while True:
+                assert await response.chunk_within(0.03) is None
+
+        with pytest.raises(DeadlineExceeded) as caught:
+            await wait_on()
+        assert caught.value.phase == "idle"
+
+
 async def test_the_idle_deadline_counts_from_the_last_byte_and_total_from_the_first(serve, transport, ask):
     async def script(peer):
         await peer.request()

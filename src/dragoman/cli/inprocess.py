@@ -116,6 +116,9 @@ class OwnCaller:
     async def write(self, data: bytes) -> None:
         await self._pieces.put(data)
 
+    def nudge(self, data: bytes) -> None:
+        pass
+
     async def finish(self) -> None:
         await self._pieces.put(None)
 

@@ -37,6 +37,10 @@ class Caller(Protocol):
         """The next piece; waits while the caller reads more slowly than we write."""
         ...
 
+    def nudge(self, data: bytes) -> None:
+        """A sign of life between two pieces; nothing where the caller has enough to read."""
+        ...
+
     async def finish(self) -> None:
         """The answer is complete."""
         ...

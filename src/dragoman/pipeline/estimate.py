@@ -69,6 +69,11 @@ class Heard:
         self._streamed += len(piece)
 
     @property
+    def size(self) -> int:
+        """Bytes of the stream so far."""
+        return self._streamed
+
+    @property
     def pieces(self) -> list[bytes]:
         """Those that were kept."""
         return [piece for _, piece in self._samples]

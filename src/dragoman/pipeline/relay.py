@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from time import perf_counter
+from math import inf
+from time import monotonic, perf_counter
 
 from dragoman.ir import (
     DragomanError,
@@ -21,9 +22,11 @@ from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.carrying import unpack, unpack_events
 from dragoman.pipeline.closing import CLOSING, shutting_down
+from dragoman.pipeline.commit import Opening
 from dragoman.pipeline.conceal import conceal
 from dragoman.pipeline.estimate import characters
 from dragoman.pipeline.gateway import Gateway
+from dragoman.pipeline.pulse import Pulse
 from dragoman.pipeline.record import record
 from dragoman.pipeline.step import Step
 from dragoman.pipeline.substance import check_answer, check_first_events
@@ -39,6 +42,7 @@ _EVENTS = b"text/event-stream"
 
 async def relay(call: Call, caller: Caller, gateway: Gateway, step: Step, response: IncomingResponse) -> None:
     """Gives the whole answer to the caller. Raises UpstreamError, after which `caller.started` says whether any of it left."""
+    pulse = Pulse(call, caller) if call.stream else None
     try:
         if not call.stream:
             await _relay_whole(call, caller, gateway, step, response)
@@ -48,11 +52,16 @@ async def relay(call: Call, caller: Caller, gateway: Gateway, step: Step, respon
             await _relay_stream_translated(call, caller, gateway, step, response)
     finally:
         response.close()
+        if pulse is not None:
+            pulse.end()
 
 
-async def _chunk(call: Call, step: Step, response: IncomingResponse) -> bytes:
+async def _chunk(call: Call, step: Step, response: IncomingResponse, opening: Opening) -> bytes | None:
+    """None where what is held has waited long enough for more."""
     began = perf_counter()
     try:
+        if opening.until is not inf:
+            return await response.chunk_within(opening.until - monotonic())
         return await response.chunk()
     except TransportError as error:
         raise upstream_error(error, call, step) from None
@@ -110,38 +119,45 @@ async def _relay_stream_untouched(
     assert call.peek is not None and call.route is not None
     await _check_stream(call, step, response)
     tap = step.protocol.tap(call.peek, call.route)
-    held = b""
+    opening = Opening()
     try:
-        while data := await _chunk(call, step, response):
-            if call.route.array and not held and not caller.started and data.lstrip()[:1] not in (b"[", b""):
-                await _no_array(call, step, response, data)
-            out = held + tap.feed(data)
-            if call.state is not None:
-                await call.state.keep_streamed(call, tap)
-            if tap.failed is not None:
-                if not caller.started:
-                    raise tap.failed
-                out = call.snapshot.redactor(out)
-                _note(call, tap.failed)
-            # A JSON array that is no answer is only known by what is in it.
-            held = out if call.route.array and not tap.started else b""
-            if out and not held:
+        while (data := await _chunk(call, step, response, opening)) != b"":
+            if data is None:
+                out = opening.end()
+            else:
+                if call.route.array and not opening.begun and data.lstrip()[:1] not in (b"[", b""):
+                    await _no_array(call, step, response, data)
+                out = tap.feed(data)
+                if call.state is not None:
+                    await call.state.keep_streamed(call, tap)
+                if tap.failed is not None:
+                    if not caller.started:
+                        raise tap.failed
+                    out = call.snapshot.redactor(out)
+                    _note(call, tap.failed)
+                if not opening.over:
+                    # A JSON array that is no answer is only known by what is in it, too.
+                    out = opening.end() + out if tap.started else out and opening.hold(out, monotonic())
+            if out:
                 call.heard.add(out)
             if tap.ended or tap.failed is not None:
                 call.usage = tap.usage
                 _record_stream(call, gateway)
-            if out and not held:
+            if out:
                 await _pass_on(call, caller, content_type(response), out)
-        out = b"" if held else tap.end()
+        out = opening.end() + tap.end()
         if call.state is not None:
             await call.state.keep_streamed(call, tap)
+        if not caller.started:
+            if tap.failed is not None:
+                raise tap.failed
+            if not tap.finished:
+                raise _incomplete(step)
         if out:
             call.heard.add(out)
             await _pass_on(call, caller, content_type(response), out)
         if not tap.finished and tap.failed is None:
-            raise UpstreamBroken(
-                f"The provider {step.target.provider!r} ended the stream before the answer was complete."
-            )
+            raise _incomplete(step)
     except DragomanError as error:
         if not caller.started:
             raise
@@ -155,17 +171,26 @@ async def _relay_stream_untouched(
     await caller.finish()
 
 
+def _incomplete(step: Step) -> UpstreamBroken:
+    return UpstreamBroken(f"The provider {step.target.provider!r} ended the stream before the answer was complete.")
+
+
 async def _relay_stream_translated(
     call: Call, caller: Caller, gateway: Gateway, step: Step, response: IncomingResponse
 ) -> None:
     await _check_stream(call, step, response)
     reader = step.protocol.stream_reader()
     writer: StreamWriter | None = None
+    opening = Opening()
     ended = False
-    says_something = False
     try:
         while not ended:
-            data = await _chunk(call, step, response)
+            data = await _chunk(call, step, response, opening)
+            if data is None:
+                # Where the caller's protocol has no word yet for what has come, it learns at least that the answer begins.
+                assert writer is not None and call.protocol is not None
+                await _pass_on(call, caller, writer.content_type, opening.end() or call.protocol.sign_of_life)
+                continue
             ended = not data
             events = reader.end() if ended else reader.feed(data)
             if not events:
@@ -175,13 +200,14 @@ async def _relay_stream_translated(
                 if not caller.started:
                     raise failed
                 _note(call, failed)
-            if not says_something:
-                says_something = check_first_events(events, step.target.provider)
+            says_something = opening.over or check_first_events(events, step.target.provider)
             if call.inward is not None:
                 events = await unpack_events(call, call.inward, events)
             if writer is None:
                 writer = _writer(call, events, step)
             out = writer.write(events)
+            if not opening.over:
+                out = opening.end() + out if says_something else opening.hold(out, monotonic())
             if out:
                 call.heard.add(out)
             if failed is not None:
@@ -194,7 +220,7 @@ async def _relay_stream_translated(
                 return
         if writer is None:
             raise UpstreamBroken(f"The provider {step.target.provider!r} sent an empty stream.")
-        out = writer.end()
+        out = opening.end() + writer.end()
         if call.state is not None:
             await call.state.keep_streamed(call, writer)
         _keep_losses(call, writer)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dragoman.ir import Event, Finish, Finished, Response, Started, UpstreamBroken, UsageReported
+from dragoman.ir import (
+    Event,
+    Finish,
+    Finished,
+    Response,
+    Started,
+    TextDelta,
+    ThoughtDelta,
+    UpstreamBroken,
+    UsageReported,
+)
 
 # A natural end, the token limit and a refusal are answers, empty as they may be; these are not.
 _WENT_WRONG = frozenset({"malformed_call", "no_media", "other"})
@@ -32,10 +42,19 @@ def check_first_events(events: Sequence[Event], provider: str) -> bool:
             if event.finish.reason not in _WENT_WRONG:
                 return True
             finish = event.finish
-        elif not isinstance(event, Started | UsageReported):
+        elif not isinstance(event, Started | UsageReported | TextDelta | ThoughtDelta) or _says(event):
             return True
     if finish is not None:
         raise _empty(finish, provider)
+    return False
+
+
+def _says(event: Started | UsageReported | TextDelta | ThoughtDelta) -> bool:
+    match event:
+        case TextDelta():
+            return bool(event.text or event.signature)
+        case ThoughtDelta():
+            return bool(event.text or event.signature or event.redacted)
     return False
 
 

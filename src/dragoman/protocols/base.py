@@ -143,8 +143,9 @@ class StreamWriter(Interface):
 
 class Tap(Interface):
     """Watches a same-protocol stream go by. `usage` holds the last counts seen; `finished` whether the answer was whole;
-    `failed` the error the vendor reported inside the stream, if it did; `started` whether any output was seen; `ended` whether
-    the event went by after which no caller waits for more. Of a stream that has none only its end tells."""
+    `failed` the error the vendor reported inside the stream, if it did; `started` whether any output was seen, or the end of an
+    answer that has none: what comes before only says that an answer begins; `ended` whether the event went by after which no
+    caller waits for more. Of a stream that has none only its end tells."""
 
     usage: Usage | None
     finished: bool
@@ -153,7 +154,8 @@ class Tap(Interface):
     ended: bool
 
     def feed(self, data: bytes) -> bytes:
-        """What goes on to the caller now: whole events only, their bytes as they came."""
+        """What goes on to the caller now: whole events only, their bytes as they came. Raises UpstreamBroken for an event without
+        end, and for one that is no JSON before any output was seen."""
         ...
 
     def end(self) -> bytes: ...
@@ -170,6 +172,8 @@ class WireProtocol(Interface):
     spelling: ClassVar[Spelling]
     # What the ids of its answers begin with.
     id_prefix: ClassVar[str]
+    # What may stand between two events of a stream and says nothing, as the protocol's clients take it.
+    sign_of_life: ClassVar[bytes]
     # The names of functions that its vendors take; others are changed before a request is written, and back in the answer.
     tool_names: ClassVar[re.Pattern[str]]
     # The headers of a caller's, in lower case, that go on to a vendor of the same protocol.

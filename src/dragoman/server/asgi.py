@@ -157,6 +157,10 @@ class AsgiCaller:
             await exchange.drained()
         exchange.write(data)
 
+    def nudge(self, data: bytes) -> None:
+        if not self._exchange.choked:
+            self._exchange.write(data)
+
     async def finish(self) -> None:
         self._exchange.finish()
 

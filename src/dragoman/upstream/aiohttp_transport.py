@@ -213,19 +213,32 @@ class AiohttpResponse:
         self.headers: Headers = [(name.lower(), value.rstrip()) for name, value in answer.raw_headers]
         self._answer = answer
         self._idle = idle
+        self._silent = 0.0  # seconds that `chunk_within` has waited in vain since something came
         self._error: TransportError | None = None
         self._over: Callable[[], None] | None = None
         self._timer = asyncio.get_running_loop().call_at(total_at, self._expire)
 
     async def chunk(self) -> bytes:
+        data = await self._take(None)
+        assert data is not None
+        return data
+
+    async def chunk_within(self, seconds: float) -> bytes | None:
+        if seconds >= self._idle - self._silent:
+            return await self.chunk()
+        return await self._take(seconds)
+
+    async def _take(self, seconds: float | None) -> bytes | None:
+        """Waits so long for bytes, or to the idle deadline."""
         content = self._answer.content
         if self._error is not None:
             raise self._error
         try:
             while True:
-                async with asyncio.timeout(self._idle) as limit:
+                async with asyncio.timeout(self._idle - self._silent if seconds is None else seconds) as limit:
                     data = await content.readany()
                 if data:
+                    self._silent = 0.0
                     return data
                 if content.at_eof():
                     self._timer.cancel()
@@ -235,6 +248,9 @@ class AiohttpResponse:
             raise
         except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError) as error:
             if self._error is None:
+                if seconds is not None and isinstance(error, TimeoutError) and limit.expired():
+                    self._silent += seconds
+                    return None
                 if isinstance(error, TimeoutError) and limit.expired():
                     self._error = DeadlineExceeded("the upstream passed its idle deadline", phase="idle")
                 else:

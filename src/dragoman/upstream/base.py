@@ -93,6 +93,10 @@ class IncomingResponse(Protocol):
         """
         ...
 
+    async def chunk_within(self, seconds: float) -> bytes | None:
+        """As `chunk`; None where nothing has arrived after so many seconds. Nothing is lost by that."""
+        ...
+
     async def read(self, limit: int) -> bytes:
         """Return the rest of the body, at most `limit` bytes.
 

@@ -6,6 +6,7 @@ gigabytes costs no more memory than its reader lets it: the rest waits compresse
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Callable
 
@@ -13,6 +14,8 @@ from dragoman.upstream.base import Headers, IncomingResponse, read_whole
 from dragoman.upstream.errors import ProtocolViolation
 
 _PIECE = 256 * 1024
+# Pieces in a row that may come of bytes that are here already, before others get their turn in the loop.
+_AT_ONCE = 8
 _GZIP = 16 + zlib.MAX_WBITS
 _KNOWN = {b"gzip": b"gzip", b"x-gzip": b"gzip", b"deflate": b"deflate", b"identity": b"", b"": b""}
 
@@ -75,7 +78,7 @@ class Decoder:
 class DecodedResponse:
     """An answer whose body is decoded on the way out; see `IncomingResponse`."""
 
-    __slots__ = ("_decoder", "_inner", "headers", "status")
+    __slots__ = ("_decoder", "_inner", "_taken", "headers", "status")
 
     def __init__(self, inner: IncomingResponse, coding: bytes) -> None:
         self.status = inner.status
@@ -83,19 +86,42 @@ class DecodedResponse:
         self.headers: Headers = [header for header in inner.headers if header[0] not in dropped]
         self._inner = inner
         self._decoder = Decoder(coding)
+        self._taken = 0
 
     async def chunk(self) -> bytes:
         try:
+            await self._rest()
             while not (out := self._decoder.take()):
                 data = await self._inner.chunk()
                 if not data:
                     self._decoder.finish()
                     return b""
                 self._decoder.feed(data)
-        except ProtocolViolation:
+        except (ProtocolViolation, asyncio.CancelledError):
             self.close()
             raise
         return out
+
+    async def chunk_within(self, seconds: float) -> bytes | None:
+        try:
+            await self._rest()
+            while not (out := self._decoder.take()):
+                data = await self._inner.chunk_within(seconds)
+                if data is None:
+                    return None
+                if not data:
+                    self._decoder.finish()
+                    return b""
+                self._decoder.feed(data)
+        except (ProtocolViolation, asyncio.CancelledError):
+            self.close()
+            raise
+        return out
+
+    async def _rest(self) -> None:
+        self._taken += 1
+        if self._taken % _AT_ONCE == 0:
+            await asyncio.sleep(0)
 
     async def read(self, limit: int) -> bytes:
         return await read_whole(self, limit)

@@ -16,6 +16,9 @@ from dragoman.upstream.errors import BodyTooLarge, ConnectionBroken, TransportEr
 if TYPE_CHECKING:
     from dragoman.upstream.connection import Connection
 
+# Seconds. Loops count in milliseconds at best; what is due within half of one is due.
+_TICK = 0.0005
+
 
 class LeanResponse:
     """See `IncomingResponse`. `status` is 0 until the final headers are in."""
@@ -26,6 +29,7 @@ class LeanResponse:
         "_ended",
         "_loop",
         "_over",
+        "_timer",
         "_waiter",
         "buffered",
         "error",
@@ -45,6 +49,7 @@ class LeanResponse:
         self._ended = False
         self._over: Callable[[], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     # The connection's side.
 
@@ -57,6 +62,9 @@ class LeanResponse:
         self._ended = True
         self._connection = None
         self.error = error
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self.wake()
         over, self._over = self._over, None
         if over is not None:
@@ -100,6 +108,28 @@ class LeanResponse:
         if connection is not None and connection.paused:
             connection.resume()
         return data
+
+    async def chunk_within(self, seconds: float) -> bytes | None:
+        if not self._chunks and not self._ended:
+            at = self._loop.time() + seconds
+            while not self._chunks and not self._ended:
+                # Most often something comes before: the timer stays where an earlier wait has set it, and is set anew when it
+                # rings too soon.
+                if self._timer is None or self._timer.when() > at:
+                    self._ring_at(at)
+                await self.arrived()
+                if not self._chunks and not self._ended and self._loop.time() > at - _TICK:
+                    return None
+        return await self.chunk()
+
+    def _ring_at(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self.wake()
 
     async def read(self, limit: int) -> bytes:
         data = await self.chunk()

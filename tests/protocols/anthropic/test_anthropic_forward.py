@@ -193,8 +193,10 @@ def test_tap() -> None:
     assert tap.feed(start[40:]) == start
     assert (tap.started, tap.finished) == (False, False)
     assert tap.usage is not None and tap.usage.input == 7
-    assert tap.feed(b"event: content_block_start\ndata: {}\n\n")
-    assert tap.started
+    block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    assert tap.feed(event(block)) and tap.feed(event({"type": "ping"})) and not tap.started
+    piece = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}}
+    assert tap.feed(event(piece)) and tap.started
     end = event({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}})
     assert tap.feed(end) == end
     assert (tap.finished, tap.usage.input, tap.usage.output, tap.usage.cached_input) == (True, 7, 9, 4)

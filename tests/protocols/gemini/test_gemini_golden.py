@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dragoman.catalog.profile import profile_for
-from dragoman.ir import DragomanError, Event, Failed, Losses, UpstreamError
+from dragoman.ir import DragomanError, Event, Failed, Losses, UpstreamBroken, UpstreamError
 from dragoman.protocols.base import Route, Stamp
 from dragoman.protocols.gemini import PROTOCOL
 from protocols.golden import cases, check, check_error, lost, plain, read_stream
@@ -113,6 +113,10 @@ def test_tap(case: Path) -> None:
     for pieces in ([data], [data[at : at + 1] for at in range(len(data))]):
         route = ARRAY if array else SSE
         tap = PROTOCOL.tap(PROTOCOL.peek(b"{}", route), route)
+        if case.stem == "garbage":
+            with pytest.raises(UpstreamBroken):
+                b"".join(tap.feed(piece) for piece in pieces)
+            continue
         out = b"".join(tap.feed(piece) for piece in pieces) + tap.end()
         if case.stem == "no_terminator":
             assert out == data + b"\r\n\r\n"

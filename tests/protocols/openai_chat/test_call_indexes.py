@@ -11,6 +11,8 @@ from dragoman.protocols.openai_chat import PROTOCOL
 from protocols.golden import GOLDEN
 
 STREAMS = sorted(path for path in (GOLDEN / "openai_chat" / "streams").glob("*.sse") if path.name.count(".") == 1)
+# What begins with something other than an event does not pass at all.
+STREAMS = [path for path in STREAMS if path.stem != "bad_garbage"]
 
 
 def passed(data: bytes, size: int = 1 << 20) -> bytes:

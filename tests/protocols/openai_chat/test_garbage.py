@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragoman.catalog.profile import profile_for
-from dragoman.ir import BadRequest, Losses, Text, TextDelta, UpstreamError
+from dragoman.ir import BadRequest, Losses, Text, TextDelta, UpstreamBroken, UpstreamError
 from dragoman.protocols.base import Peek, Route, Stamp
 from dragoman.protocols.openai_chat import PROTOCOL
 from dragoman.protocols.openai_chat.read_request import _READERS
@@ -104,7 +104,11 @@ def test_streams(pieces: list[bytes]) -> None:
         assert event.startswith(b"data: ")
         assert event == b"data: [DONE]" or isinstance(json.loads(event[6:]), dict)
     tap = PROTOCOL.tap(Peek("m", True, True), ROUTE)
-    passed = b"".join(tap.feed(piece) for piece in pieces)
+    try:
+        passed = b"".join(tap.feed(piece) for piece in pieces)
+    except UpstreamBroken:
+        assert not tap.started  # what comes later, the caller's own reader looks at
+        return
     came = b"".join(pieces)
     assert came.startswith(passed)
     # At the end an event without its blank line gets one if it is whole, and is left out if it was cut.

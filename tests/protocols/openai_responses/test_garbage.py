@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragoman.catalog.profile import profile_for
-from dragoman.ir import BadRequest, Losses, UpstreamError
+from dragoman.ir import BadRequest, Losses, UpstreamBroken, UpstreamError
 from dragoman.protocols.base import Peek, Route, Stamp
 from dragoman.protocols.openai_responses import PROTOCOL
 from dragoman.protocols.openai_responses.read_request import _READERS
@@ -179,7 +179,11 @@ def test_streams(pieces: list[bytes]) -> None:
     assert [event["sequence_number"] for event in told] == list(range(len(told)))
     assert told[-1]["type"] in ("response.completed", "response.incomplete", "response.failed")
     tap = PROTOCOL.tap(Peek("m", True, True), ROUTE)
-    passed = b"".join(tap.feed(piece) for piece in pieces)
+    try:
+        passed = b"".join(tap.feed(piece) for piece in pieces)
+    except UpstreamBroken:
+        assert not tap.started  # what comes later, the caller's own reader looks at
+        return
     came = b"".join(pieces)
     assert came.startswith(passed)
     # At the end an event without its blank line gets one if it is whole, and is left out if it was cut.

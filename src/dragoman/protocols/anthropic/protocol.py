@@ -38,6 +38,7 @@ class Anthropic:
     family: ClassVar[str] = "anthropic"
     spelling: ClassVar[Spelling] = SPELLING
     id_prefix: ClassVar[str] = "msg_"
+    sign_of_life: ClassVar[bytes] = b'event: ping\ndata: {"type": "ping"}\n\n'  # as Anthropic's own servers send it
     # The API takes 128 characters (docs.claude.com, tool use); no more are sent than the other protocols take.
     tool_names: ClassVar[re.Pattern[str]] = re.compile(r"[a-zA-Z0-9_-]{1,64}")
     passed_headers: ClassVar[tuple[bytes, ...]] = (b"anthropic-version", b"anthropic-beta")

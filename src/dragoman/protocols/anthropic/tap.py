@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from dragoman.ir import DragomanError, Usage
+from dragoman.ir import DragomanError, UpstreamBroken, Usage
 from dragoman.protocols.anthropic.errors import event_of, refusal_of
+from dragoman.protocols.anthropic.opening import says
 from dragoman.protocols.anthropic.usage import merged, read_usage
 from dragoman.wire.json import NotJson, decode
 from dragoman.wire.sse import EventSplitter, last_event, payload
@@ -13,10 +14,11 @@ _PLAIN = (b"event: content_block", b"event: ping")
 
 
 class AnthropicTap:
-    __slots__ = ("_counts", "_splitter", "ended", "failed", "finished", "started", "usage")
+    __slots__ = ("_begun", "_counts", "_splitter", "ended", "failed", "finished", "started", "usage")
 
     def __init__(self) -> None:
         self._splitter = EventSplitter()
+        self._begun = False
         self._counts: Any = None
         self.usage: Usage | None = None
         self.finished = False
@@ -27,9 +29,7 @@ class AnthropicTap:
     def feed(self, data: bytes) -> bytes:
         events = self._splitter.feed(data)
         for event in events:
-            if event.startswith(_PLAIN):
-                self.started = True
-            else:
+            if not self.started or not event.startswith(_PLAIN):
                 self._look(payload(event))
         return b"".join(events)
 
@@ -47,11 +47,14 @@ class AnthropicTap:
         try:
             event = decode(body)
         except NotJson:
+            if not self.started:  # and another target may do better
+                raise UpstreamBroken("The upstream's stream begins with something other than an event.") from None
             return  # the caller's own reader will say what it thinks of it
         if type(event) is not dict:
             return
         kind = event.get("type")
         if kind == "message_start":
+            self._begun = True
             message = event.get("message")
             self._count(message.get("usage") if type(message) is dict else None)
         elif kind == "message_delta":
@@ -61,11 +64,13 @@ class AnthropicTap:
             if type(delta) is dict and delta.get("stop_reason"):
                 self.finished = True
         elif kind == "message_stop":
-            self.finished = self.ended = True
+            # Alone it ends nothing.
+            self.finished = self.finished or self._begun
+            self.started = self.ended = self.finished
         elif kind == "error" or (kind is None and event.get("error")):
             self.failed = refusal_of(event, 200)
-        elif kind == "content_block_start":
-            self.started = True
+        elif not self.started:
+            self.started = says(event)
 
     def _count(self, usage: Any) -> None:
         self._counts = merged(self._counts, usage)

@@ -24,6 +24,8 @@ class Gemini:
     family: ClassVar[str] = "gemini"
     spelling: ClassVar[Spelling] = SPELLING
     id_prefix: ClassVar[str] = ""
+    # A blank line, in an array white space: google-genai raises on comments (probed with 3.4.0, 2026-11).
+    sign_of_life: ClassVar[bytes] = b"\r\n"
     # Docstring of FunctionDeclaration, google-genai 3.4.0; Vertex allows 64 characters.
     tool_names: ClassVar[re.Pattern[str]] = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
     passed_headers: ClassVar[tuple[bytes, ...]] = ()

@@ -4,9 +4,10 @@ Only markers are looked for: a key with its closing quote can't stand inside a J
 The counts are decoded when they are asked for.
 """
 
-from dragoman.ir import DragomanError, Usage
+from dragoman.ir import DragomanError, UpstreamBroken, Usage
 from dragoman.protocols.base import Route
 from dragoman.protocols.gemini.errors import error_in, error_object
+from dragoman.protocols.gemini.opening import says
 from dragoman.protocols.gemini.usage import read_usage
 from dragoman.wire.array import ArraySplitter
 from dragoman.wire.json import NotJson, decode, encode
@@ -111,12 +112,21 @@ class Tap:
         if event.find(b'"finishReason"') >= 0:
             self.started = self.finished = True
         elif event.startswith(b'data: {"candidates"') or b'"candidates"' in event:
-            self.started = True
+            self.started = self.started or says(self._first(event))
         elif b'"promptFeedback"' in event:
             self.started = True
             self.finished = self.finished or b'"blockReason"' in event
         elif b'"error"' in event:
             self.failed = error_in(self._value(event)) or self.failed
+        elif not self.started:
+            self._first(event)
+
+    def _first(self, event: bytes) -> object:
+        """One of those before the first real output. What is no JSON leads to another target, which may do better."""
+        value = self._value(event)
+        if value is None and (self._array is not None or payload(event).strip()):
+            raise UpstreamBroken("The upstream's stream begins with something other than an event.")
+        return value
 
     def _value(self, event: bytes) -> object:
         try:

@@ -6,10 +6,11 @@ One thing is mended on the way: the indexes of Google's parallel calls (`call_in
 import msgspec
 from msgspec import Struct
 
-from dragoman.ir import DragomanError, Usage
+from dragoman.ir import DragomanError, UpstreamBroken, Usage
 from dragoman.protocols.openai.errors import refusal_of
 from dragoman.protocols.openai_chat.call_indexes import CallIndexes
 from dragoman.protocols.openai_chat.errors import event_of
+from dragoman.protocols.openai_chat.opening import says
 from dragoman.protocols.openai_chat.usage import read_usage
 from dragoman.wire.sse import EventSplitter, last_event, payload
 
@@ -27,13 +28,14 @@ _decode_any = msgspec.json.Decoder().decode
 
 
 class ChatTap:
-    __slots__ = ("_hide_usage", "_indexes", "_splitter", "ended", "failed", "finished", "started", "usage")
+    __slots__ = ("_chosen", "_hide_usage", "_indexes", "_splitter", "ended", "failed", "finished", "started", "usage")
 
     def __init__(self, *, hide_usage: bool) -> None:
         """`hide_usage`: the caller did not ask for the counts that we asked for."""
         self._splitter = EventSplitter()
         self._hide_usage = hide_usage
         self._indexes: CallIndexes | None = None
+        self._chosen = False  # whether there was a choice
         self.usage: Usage | None = None
         self.finished = False
         self.failed: DragomanError | None = None
@@ -62,8 +64,7 @@ class ChatTap:
     def _withhold(self, event: bytes) -> bool:
         """Whether the event is to be kept from the caller. A plain delta, as nearly all are, is known by its bytes."""
         # `find`, for `in` costs several times as much with bytes.
-        if event.find(b'"finish_reason":null') >= 0 and event.find(b'"usage":{') < 0:
-            self.started = True
+        if self.started and event.find(b'"finish_reason":null') >= 0 and event.find(b'"usage":{') < 0:
             return False
         return self._look(event)
 
@@ -73,7 +74,8 @@ class ChatTap:
         if not body:
             return False
         if body.strip() == b"[DONE]":
-            self.finished = self.ended = True
+            # Alone it ends nothing.
+            self.started = self.finished = self.ended = self._chosen
             return False
         try:
             seen = _decode(body)
@@ -83,11 +85,14 @@ class ChatTap:
             choices = _decode_any(seen.choices)
             usage = read_usage(_decode_any(seen.usage))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            if not self.started:  # and another target may do better
+                raise UpstreamBroken("The upstream's stream begins with something other than an event.") from None
             return False  # the caller's own reader will say what it thinks of it
         if usage is not None:
             self.usage = usage
         if choices:
-            self.started = True
+            self._chosen = True
+            self.started = self.started or says(choices)
             if type(choices) is list and any(
                 type(choice) is dict and choice.get("finish_reason") for choice in choices
             ):

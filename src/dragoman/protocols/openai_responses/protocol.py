@@ -40,6 +40,7 @@ class OpenAIResponses:
     family: ClassVar[str] = "openai"
     spelling: ClassVar[Spelling] = SPELLING
     id_prefix: ClassVar[str] = PREFIX
+    sign_of_life: ClassVar[bytes] = b": keep-alive\n\n"
     tool_names: ClassVar[re.Pattern[str]] = re.compile(r"[a-zA-Z0-9_-]{1,64}")
     passed_headers: ClassVar[tuple[bytes, ...]] = ()
 

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from dragoman.ir import DragomanError, Usage
+from dragoman.ir import DragomanError, UpstreamBroken, Usage
 from dragoman.protocols.openai.errors import error_object, refusal_of
 from dragoman.protocols.openai_responses.envelope import failure_of
+from dragoman.protocols.openai_responses.opening import says
 from dragoman.protocols.openai_responses.usage import read_usage
 from dragoman.wire.json import encode
 from dragoman.wire.sse import EventSplitter, last_event, payload
@@ -51,9 +52,7 @@ class ResponsesTap:
         if not events:
             return b""
         for event in events:
-            if event.startswith(_DELTA):
-                self.started = True
-            else:
+            if not self.started or not event.startswith(_DELTA):
                 self._look(event)
         self._last = events[-1]
         return b"".join(events)
@@ -82,8 +81,12 @@ class ResponsesTap:
 
     def _look(self, event: bytes) -> None:
         """A delta, as nearly all are, is known by its bytes."""
-        if b'.delta"' in event and b'"response":{' not in event and not event.startswith(b"event: error"):
-            self.started = True
+        if (
+            self.started
+            and b'.delta"' in event
+            and b'"response":{' not in event
+            and not event.startswith(b"event: error")
+        ):
             return
         body = payload(event)
         if not body or body.strip() == b"[DONE]":
@@ -91,16 +94,18 @@ class ResponsesTap:
         try:
             seen = _decode(body)
             kind = seen.type
-            if kind == "error":
+            if kind == "error" or (not kind and seen.error):
                 told = seen.error if type(seen.error) is dict else {
                     "code": seen.code, "message": seen.message, "param": seen.param,
                 }  # fmt: skip
                 self.failed = self.failed or refusal_of({"error": told}, 200)
             elif bytes(seen.response) != b"null":
                 self._lifecycle(kind, bytes(seen.response))
-            elif kind.startswith("response.") and not kind.startswith("response.queued"):
-                self.started = True
+            elif not self.started:
+                self.started = says(_decode_any(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            if not self.started:  # and another target may do better
+                raise UpstreamBroken("The upstream's stream begins with something other than an event.") from None
             return  # the caller's own reader will say what it thinks of it
 
     def _lifecycle(self, kind: str, raw: bytes) -> None:
