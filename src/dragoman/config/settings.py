@@ -102,6 +102,34 @@ class Log(Section):
     )
 
 
+class Failover(Section):
+    """What becomes of a request when a target fails."""
+
+    health: bool = Field(
+        default=True,
+        description="Whether what went wrong is remembered, so that later requests go past what is known to fail.",
+    )
+    cool_down: Duration = Field(
+        default=5.0,
+        ge=0.1,
+        le=600,
+        description="How long a target that fails is left alone before a request tries it again.",
+    )
+    retries: Whole = Field(
+        default=10, ge=0, le=100, description="Most calls of one request beyond the first of each target."
+    )
+    retry_within: Duration = Field(default=10.0, description="How long after its start a request may still ask again.")
+    retry_percent: Whole = Field(
+        default=20,
+        ge=0,
+        le=100,
+        description="Most retries of a target, in percent of what succeeds there; a few are always free.",
+    )
+    longest_wait: Duration = Field(
+        default=2.0, description="The longest that a request waits itself where every vendor asks to wait."
+    )
+
+
 class Ledger(Section):
     """How requests are recorded, and what becomes of the records."""
 
@@ -335,6 +363,7 @@ class Settings(Section):
     )
     log: Log = Field(default_factory=Log, description="What is logged and how it looks.")
     ledger: Ledger = Field(default_factory=Ledger, description="How requests are recorded.")
+    failover: Failover = Field(default_factory=Failover, description="What becomes of a request when a target fails.")
     local: Local = Field(default_factory=Local, description="The built-in model's engine.")
     providers: dict[ProviderName, Provider] = Field(
         default={},

@@ -34,6 +34,8 @@ class _Shown(Collector):
         yield _counter(names.LINES_DROPPED, {(): float(self._state.lines_dropped)})
         yield _counter(names.STORE_FAILURES, {(): float(self._state.store_failures)})
         yield _counter(names.LIMITED, {(limit,): float(times) for limit, times in self._state.limited.items()})
+        changes: dict[Labels, float] = {key: float(times) for key, times in self._state.target_changes.items()}
+        yield _counter(names.TARGET_CHANGES, changes)
         yield _counter(names.LEDGER_FAILURES, {(): float(self._state.ledger_failures)})
         yield _counter(names.LEDGER_LOST, {(): float(self._state.ledger_lost)})
         for metric in names.ALL:

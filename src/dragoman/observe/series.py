@@ -73,6 +73,7 @@ class State(Struct):
     ledger_failures: int = 0
     ledger_lost: int = 0
     limited: dict[str, int] = {}
+    target_changes: dict[tuple[str, str, str], int] = {}
     absorbed: list[str] = []
 
     def add(self, other: "State", *, gauges: bool) -> None:
@@ -90,6 +91,8 @@ class State(Struct):
         self.ledger_lost += other.ledger_lost
         for limit, times in other.limited.items():
             self.limited[limit] = self.limited.get(limit, 0) + times
+        for change, times in other.target_changes.items():
+            self.target_changes[change] = self.target_changes.get(change, 0) + times
         if gauges:
             for gauge, value in other.gauges.items():
                 self.gauges[gauge] = _join(gauge[0], self.gauges.get(gauge), value)

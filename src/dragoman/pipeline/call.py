@@ -33,6 +33,7 @@ class Call:
         "body",
         "carries",
         "client_closed",
+        "credential",
         "error",
         "first_byte",
         "grant",
@@ -84,6 +85,7 @@ class Call:
         self.passed: Headers = []
         self.step: Step | None = None
         self.attempts = 0
+        self.credential = 0  # which of the provider's, of the attempt that runs
         self.losses: list[Loss] = []
         self.strict = False
         self.stream = False

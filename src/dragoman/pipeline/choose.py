@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from time import perf_counter
 
 from dragoman.catalog.directory import is_plausible
+from dragoman.health import Use
 from dragoman.ir import DragomanError, NotFound
 from dragoman.pipeline.authenticate import authorise
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.step import Step, steps_of
+from dragoman.routing.plan import order
 
 _MOST_PLANS = 4096
 
@@ -31,7 +34,7 @@ def choose(call: Call, gateway: Gateway) -> Sequence[Step]:
     call.resolved, steps = plan
     authorise(call)
     if len(steps) > 1:
-        return [steps[target] for target in gateway.balance.order(list(steps))]
+        return order(list(steps.values()), passed_over(gateway, steps.values()))
     if not steps:
         names = ", ".join(sorted({target.provider for target in call.resolved.targets}))
         raise DragomanError(
@@ -40,6 +43,20 @@ def choose(call: Call, gateway: Gateway) -> Sequence[Step]:
             code="unsupported",
         )
     return list(steps.values())
+
+
+def passed_over(gateway: Gateway, steps: Iterable[Step]) -> Collection[Step]:
+    """Those that cannot serve now, whose turn the others take. Where none is in trouble this is two looks at each."""
+    found: list[Step] = []
+    now = 0.0
+    for step in steps:
+        health = step.health
+        if health is not None and not health.sound:
+            now = now or perf_counter()
+            if health.use(now) is not Use.YES:
+                health.pass_over()
+                found.append(step)
+    return found
 
 
 def unknown_model(call: Call, listed: Iterable[str] = ()) -> NotFound:
