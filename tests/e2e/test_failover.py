@@ -42,7 +42,11 @@ def second() -> Iterator[Vendor]:
 
 def house(first: str, second: str | None, *, keys: int = 1, more: str = "", priority: int = 2) -> str:
     """Two providers in order, or one; the model `m` leads to them."""
-    told = {"protocols": ["openai-chat"], "base_url": f"{first}/v1", "api_keys": [f"key-of-first-{n}" for n in range(keys)]}
+    told = {
+        "protocols": ["openai-chat"],
+        "base_url": f"{first}/v1",
+        "api_keys": [f"key-of-first-{n}" for n in range(keys)],
+    }
     targets = [{"provider": "first", "model": "gpt-4o"}]
     lines = f"providers:\n  first: {json.dumps(told)}\n"
     if second is not None:
@@ -64,14 +68,18 @@ def ask(gateway: Gateway, model: str = "m", **more: Any) -> tuple[int, Any, byte
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_target_that_cannot_be_reached_is_passed_over(nobody: str, second: Vendor, tmp_path: Path, stream: bool) -> None:
+def test_a_target_that_cannot_be_reached_is_passed_over(
+    nobody: str, second: Vendor, tmp_path: Path, stream: bool
+) -> None:
     with running(tmp_path, config=house(nobody, second.base_url)) as gateway:
         answers = [ask(gateway, stream=stream) for _ in range(50)]
         assert [status for status, _, _ in answers] == [200] * 50
         attempts = [headers["x-dragoman-attempts"] for _, headers, _ in answers]
         # Three refusals weigh as six failures; after that nobody tries it before its cool-down is over.
         assert attempts == ["2"] * 3 + ["1"] * 47
-        opened = gateway.wait_for_log(lambda line: line.get("target") == "first/gpt-4o" and "passed over" in line["event"])
+        opened = gateway.wait_for_log(
+            lambda line: line.get("target") == "first/gpt-4o" and "passed over" in line["event"]
+        )
         assert opened["level"] == "error"
         told = gateway.wait_for_log(lambda line: line["event"] == "answered after others failed")
         assert told["before"] == ["first/gpt-4o: upstream_unreachable"] and told["target"] == "second/gpt-4o"
@@ -106,7 +114,9 @@ def test_a_wait_that_a_vendor_asked_for_is_kept(first: Vendor, second: Vendor, t
     with running(tmp_path, config=house(first.base_url, second.base_url)) as gateway:
         first.will(reply(BUSY, 429, [("retry-after", "60")]))
         answers = [ask(gateway) for _ in range(20)]
-        assert [(status, headers["x-dragoman-target"]) for status, headers, _ in answers] == [(200, "second/gpt-4o")] * 20
+        assert [(status, headers["x-dragoman-target"]) for status, headers, _ in answers] == [
+            (200, "second/gpt-4o")
+        ] * 20
         assert len(first.seen) == 1
 
 
@@ -132,7 +142,9 @@ def test_another_credential_is_taken_where_one_is_at_its_limit(first: Vendor, se
     with running(tmp_path, config=house(first.base_url, second.base_url, keys=3)) as gateway:
         first.will(reply(BUSY, 429, [("retry-after", "60")]))
         answers = [ask(gateway) for _ in range(10)]
-        assert [(status, headers["x-dragoman-target"]) for status, headers, _ in answers] == [(200, "first/gpt-4o")] * 10
+        assert [(status, headers["x-dragoman-target"]) for status, headers, _ in answers] == [
+            (200, "first/gpt-4o")
+        ] * 10
         limited, *others = asked_with(first)
         assert limited not in others and len(set(others)) == 2
         assert not second.seen
@@ -151,7 +163,9 @@ def test_a_credential_that_is_refused_is_used_no_more(first: Vendor, tmp_path: P
         assert 'dragoman_credential_accepted{credential="providers.first.api_keys[0]",provider="first"} 0.0' in metrics
 
 
-def test_the_callers_key_is_not_blamed_where_no_credential_is_left(first: Vendor, second: Vendor, tmp_path: Path) -> None:
+def test_the_callers_key_is_not_blamed_where_no_credential_is_left(
+    first: Vendor, second: Vendor, tmp_path: Path
+) -> None:
     first.usual = second.usual = reply(REFUSED, 401)
     with running(tmp_path, config=house(first.base_url, second.base_url, keys=2)) as gateway:
         status, headers, body = ask(gateway)
@@ -172,7 +186,9 @@ def test_what_is_the_callers_fault_is_told_at_once(first: Vendor, second: Vendor
 
 
 def test_what_is_too_long_for_one_goes_to_another(first: Vendor, second: Vendor, tmp_path: Path) -> None:
-    too_long = {"error": {"message": "This model's maximum context length is 10 tokens.", "type": "invalid_request_error"}}
+    too_long = {
+        "error": {"message": "This model's maximum context length is 10 tokens.", "type": "invalid_request_error"}
+    }
     with running(tmp_path, config=house(first.base_url, second.base_url)) as gateway:
         first.will(reply(too_long, 400))
         status, headers, _ = ask(gateway)

@@ -1,4 +1,4 @@
-"""The numbers by which health is judged. What an operator can set is in `failover:`; the rest has no better value that we know."""
+"""The numbers by which health is judged. What an operator can set is in `failover:`; the rest need not be."""
 
 from __future__ import annotations
 
