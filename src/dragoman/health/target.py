@@ -74,13 +74,11 @@ class TargetHealth:
 
     def use(self, now: float) -> Use:
         """Whether a request should go here now."""
-        if self.sound:
-            return Use.YES
         if self.rest is not None and (rest := self.rest.use(now, 0.0)) is not Use.YES:
             return rest
         if not self.breaker.may(now):
-            return Use.LAST_RESORT if self._best(now, ()) is not Use.NO else Use.NO
-        return self._best(now, ())
+            return Use.NO if self._best(now) is Use.NO else Use.LAST_RESORT
+        return self._best(now)
 
     def pass_over(self) -> None:
         """A request went to another because of what is known here."""
@@ -100,8 +98,6 @@ class TargetHealth:
 
     def begin(self, credential: int, now: float) -> bool:
         """A request goes here. Whether it is a probe of the target."""
-        if self.sound:
-            return False
         for hold in self._holds_of(credential):
             if hold.reason is Reason.REFUSED:
                 hold.begin(now)
@@ -181,8 +177,10 @@ class TargetHealth:
         uses = [hold.use(now, self.policy.cool_down) for hold in self._holds_of(credential)]
         return max(uses, key=lambda use: use.value, default=Use.YES)
 
-    def _best(self, now: float, tried: Collection[int]) -> Use:
-        uses = [self._use_of(one, now) for one in range(self.provider.credentials) if one not in tried]
+    def _best(self, now: float) -> Use:
+        if not self.holds and not self.provider.holds:
+            return Use.YES
+        uses = [self._use_of(one, now) for one in range(self.provider.credentials)]
         return min(uses, key=lambda use: use.value, default=Use.NO)
 
     def _rest(self, error: DragomanError, until: float) -> None:

@@ -31,8 +31,24 @@ class Try(Struct, frozen=True, gc=False):
 class Walk:
     """Ask it for the `next` try, and tell it how each one ended. `trail` says for the operator what was asked, and why."""
 
-    __slots__ = ("_asked", "_began", "_faults", "_place", "_policy", "_probe", "_retries", "_round", "_skipped", "_targets",
-                 "_told", "_tried", "_try", "failures", "trail")  # fmt: skip
+    __slots__ = (
+        "_asked",
+        "_began",
+        "_failed",
+        "_faults",
+        "_place",
+        "_policy",
+        "_probe",
+        "_retries",
+        "_round",
+        "_skipped",
+        "_targets",
+        "_told",
+        "_tried",
+        "_try",
+        "failures",
+        "trail",
+    )
 
     def __init__(self, targets: Sequence[TargetHealth], policy: Policy, began: float) -> None:
         self._targets = targets
@@ -44,6 +60,7 @@ class Walk:
         self._asked = 0
         self._skipped: list[int] = []
         self._faults: list[int] = []
+        self._failed: list[int] = []
         self._tried: set[int] | tuple[()] = ()
         self._told: tuple[int, DragomanError] | None = None
         self._try: Try | None = None
@@ -57,6 +74,12 @@ class Walk:
             targets = self._targets
             while self._place < len(targets):
                 target = targets[self._place]
+                if target.sound and not self._tried:
+                    # As nearly always: nothing is to be weighed.
+                    self._asked += 1
+                    self._probe = False
+                    self._try = Try(self._place, target.provider.turn())
+                    return self._try
                 use = target.use(now)
                 if use is Use.YES and (credential := target.credential(now, self._tried)) is not None:
                     return self._begin(Try(self._place, credential), now)
@@ -86,6 +109,7 @@ class Walk:
         target = self._targets[place]
         target.failed(failure, error, credential, now, probe=self._probe)
         self._note(failure, error)
+        self._failed.append(place)
         self.failures += 1
         self.trail.append(f"{target}: {error.code or failure.value}")
         if failure is Failure.FAULT and place not in self._faults:
@@ -112,10 +136,9 @@ class Walk:
 
     def telling(self, now: float) -> DragomanError | None:
         """The error that helps the caller most; None where every target was passed over for what is not known here."""
-        if self._told is None or self._asked == 0:
-            for target in self._targets:
-                if (found := target.refusal(now)) is not None:
-                    self._note(*found)
+        for place, target in enumerate(self._targets):
+            if place not in self._failed and (found := target.refusal(now)) is not None:
+                self._note(*found)
         return self._told[1] if self._told is not None else None
 
     def _begin(self, found: Try, now: float) -> Try:
