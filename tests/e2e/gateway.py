@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 PATIENCE = 60.0
 DRAGOMAN = str(Path(sys.executable).with_name("dragoman"))
 # For tests of single failures between which a gateway lives on: each request asks its targets once, whatever became of the last.
-ONCE = "failover: {health: false, retries: 0}\n"
+ONCE = "failover: {health: ignore, retries: 0}\n"
 _LISTENS = re.compile(r"listens on (https?://\S+?);?(?:\s|$)")
 
 

@@ -105,8 +105,8 @@ class Log(Section):
 class Failover(Section):
     """What becomes of a request when a target fails."""
 
-    health: bool = Field(
-        default=True,
+    health: Literal["keep", "ignore"] = Field(
+        default="keep",
         description="Whether what went wrong is remembered, so that later requests go past what is known to fail.",
     )
     cool_down: Duration = Field(

@@ -31,7 +31,7 @@ from dragoman.upstream.lean import LeanTransport
 def policy_of(settings: Settings) -> Policy:
     given = settings.failover
     return Policy(
-        remember=given.health,
+        remember=given.health == "keep",
         cool_down=given.cool_down,
         retries=given.retries,
         retry_within=given.retry_within,

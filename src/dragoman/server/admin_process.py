@@ -51,6 +51,7 @@ class AdminProcess:
             data,
             reload=self._reload,
             tell_keys=self._tell_keys,
+            metrics=Path(first["metrics"]),
         )
         self._asked = 0
         self._telling: dict[int, asyncio.Future[None]] = {}
