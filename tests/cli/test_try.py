@@ -35,6 +35,7 @@ def test_a_chat_body_for_gemini(configured: Path, shop: Vendors, run: Run) -> No
         "model     fast\n"
         "target    google/gemini-2.5-flash\n"
         "then      openai/gpt-4o\n"
+        "plan      google/gemini-2.5-flash: priority 1, weight 3; openai/gpt-4o: priority 2, weight 1\n"
         "protocol  openai-chat to gemini\n"
         f"upstream  POST {shop.google.base_url}/v1beta/models/gemini-2.5-flash:generateContent\n"
     )

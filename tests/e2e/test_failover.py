@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import random
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,8 @@ from typing import Any
 import pytest
 
 from e2e import canned
-from e2e.gateway import Gateway, provider, running
-from e2e.vendor import Vendor, reply, serving
+from e2e.gateway import Gateway, provider, running, wait_until
+from e2e.vendor import Exchange, Vendor, openai_events, reply, reset, serving, stream
 
 CHAT = "/v1/chat/completions"
 REFUSED = {"error": {"message": "The key is not good.", "type": "invalid_request_error", "code": "invalid_api_key"}}
@@ -198,3 +201,97 @@ def test_what_is_too_long_for_one_goes_to_another(first: Vendor, second: Vendor,
         second.will(reply(too_long, 400))
         status, _, body = ask(gateway)
         assert status == 400 and b"maximum context length" in body
+
+
+PIECE = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o"}
+HELLO = {**PIECE, "choices": [{"index": 0, "delta": {"role": "assistant", "content": "hello"}, "finish_reason": None}]}
+
+
+def test_what_has_begun_to_leave_is_not_begun_again(first: Vendor, second: Vendor, tmp_path: Path) -> None:
+    with running(tmp_path, config=house(first.base_url, second.base_url)) as gateway:
+        # Before anything has left, a broken stream is as good as none.
+        first.will(stream(finish=False), reset())
+        for _ in range(2):
+            status, headers, _ = ask(gateway, stream=True)
+            assert (status, headers["x-dragoman-target"]) == (200, "second/gpt-4o")
+        second.reset()
+        first.will(stream(*openai_events(HELLO, done=False), finish=False))
+        status, headers, body = ask(gateway, stream=True)
+        assert (status, headers["x-dragoman-target"], headers["x-dragoman-attempts"]) == (200, "first/gpt-4o", "1")
+        assert b"hello" in body and b"upstream_broken" in body and not second.seen
+        # It counts all the same: with two before it, and two after, the breaker opens.
+        first.will(*[stream(*openai_events(HELLO, done=False), finish=False)] * 2)
+        assert [ask(gateway, stream=True)[1]["x-dragoman-target"] for _ in range(3)] == [
+            "first/gpt-4o",
+            "first/gpt-4o",
+            "second/gpt-4o",
+        ]
+
+
+def health(gateway: Gateway, name: str) -> dict[str, Any]:
+    status, _, body = gateway.get("/admin/v1/providers", {"authorization": f"Bearer {gateway.key}"})
+    assert status == 200
+    found: dict[str, Any] = next(row["health"] for row in json.loads(body)["data"] if row["name"] == name)
+    return found
+
+
+def test_operators_see_what_any_worker_sees(nobody: str, second: Vendor, tmp_path: Path) -> None:
+    second.will(reply(REFUSED, 401))
+    with running(tmp_path, config=house(nobody, second.base_url, more="server: {workers: 2}\n")) as gateway:
+        assert health(gateway, "first")["targets"] == []
+        assert ask(gateway)[0] == 502  # the one is gone, and the other refuses our key
+        for _ in range(8):
+            ask(gateway)
+        wait_until(lambda: {"model": "gpt-4o", "healthy": False} in health(gateway, "first")["targets"])
+        assert health(gateway, "first")["credentials"] == [{"name": "providers.first.api_key", "accepted": True}]
+        wait_until(lambda: {"model": "gpt-4o", "healthy": True} in health(gateway, "second")["targets"])
+
+
+def test_a_reload_gives_a_refused_credential_another_chance(first: Vendor, tmp_path: Path) -> None:
+    with running(tmp_path, config=house(first.base_url, None, keys=2)) as gateway:
+        first.will(reply(REFUSED, 401))
+        assert ask(gateway)[0] == 200
+        name = "providers.first.api_keys[0]"
+        wait_until(lambda: {"name": name, "accepted": False} in health(gateway, "first")["credentials"])
+        root = {"authorization": f"Bearer {gateway.key}"}
+        assert gateway.ask("POST", "/admin/v1/config/reload", b"", root)[0] == 200
+        first.seen.clear()
+        assert [ask(gateway)[0] for _ in range(4)] == [200] * 4
+        assert set(asked_with(first)) == {"key-of-first-0", "key-of-first-1"}
+        wait_until(lambda: {"name": name, "accepted": True} in health(gateway, "first")["credentials"])
+
+
+def test_a_third_of_all_calls_failing_is_seen_by_no_caller(tmp_path: Path) -> None:
+    chance, one_at_a_time = random.Random(5), threading.Lock()
+
+    def moody(exchange: Exchange) -> None:
+        with one_at_a_time:
+            fails, how = chance.random() < 0.3, chance.randrange(3)
+        answer = [reply(BROKEN, 500), reset(), reply("<html>", 502)][how] if fails else canned.openai
+        answer(exchange)
+
+    seen: list[int] = []
+
+    def ask_on_and_on(gateway: Gateway) -> None:
+        connection = gateway.connect()
+        headers = {"content-type": "application/json", "authorization": f"Bearer {gateway.key}"}
+        for _ in range(150):
+            connection.request("POST", CHAT, json.dumps(chat("m")), headers)
+            answer: http.client.HTTPResponse = connection.getresponse()
+            answer.read()
+            seen.append(answer.status)
+        connection.close()
+
+    with serving(moody) as a, serving(moody) as b, serving(moody) as c:
+        vendors = {"a": a, "b": b, "c": c}
+        config = "providers:\n" + "".join(
+            provider(name, "openai-chat", f"{vendor.base_url}/v1", "gpt-*") for name, vendor in vendors.items()
+        )
+        targets = [{"provider": name, "model": "gpt-4o"} for name in vendors]
+        with running(tmp_path, config=f"{config}models:\n  m: {json.dumps({'targets': targets})}\n") as gateway:
+            callers = [threading.Thread(target=ask_on_and_on, args=(gateway,)) for _ in range(8)]
+            for caller in callers:
+                caller.start()
+            for caller in callers:
+                caller.join()
+    assert seen == [200] * 1200

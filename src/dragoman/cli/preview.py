@@ -37,7 +37,8 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`also` names the targets that are tried when the first fails, `plan` all of them with what put each in its place; `untouched` is the same protocol on both sides."""
+    """`also` names the targets that are tried when the first fails, `plan` all of them with what put each in its place;
+    `untouched` is the same protocol on both sides."""
 
     protocol: str
     model: str

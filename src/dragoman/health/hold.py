@@ -35,7 +35,7 @@ class Hold:
         self.reason = reason
         self.until = until
         self.times = times
-        self._error = error
+        self._error = _said(error, error.retry_after)
         self._trying: float | None = None
 
     def use(self, now: float, patience: float) -> Use:
@@ -56,13 +56,16 @@ class Hold:
 
     def error(self, now: float) -> DragomanError:
         """What the vendor said, as it holds now: a new one, for a raised error belongs to one request."""
-        said = self._error
-        if isinstance(said, UpstreamCredentials):
-            return UpstreamCredentials(said.message, vendor_status=said.vendor_status)
-        wait = max(0.0, self.until - now)
-        if not isinstance(said, UpstreamRefused):
-            return type(said)(said.message, code=said.code, retry_after=wait)
-        details = [one for one in said.details if one.get("@type") != _RETRY_INFO]
-        return UpstreamRefused(
-            said.message, native=said.native, code=said.code, status=said.status, retry_after=wait, details=details
-        )
+        return _said(self._error, max(0.0, self.until - now))
+
+
+def _said(error: DragomanError, wait: float | None) -> DragomanError:
+    """The same without what belongs to one request: where it was raised, which would keep its body; and the wait of then."""
+    if isinstance(error, UpstreamCredentials):
+        return UpstreamCredentials(error.message, vendor_status=error.vendor_status)
+    if not isinstance(error, UpstreamRefused):
+        return type(error)(error.message, code=error.code, retry_after=wait)
+    details = [one for one in error.details if one.get("@type") != _RETRY_INFO]
+    return UpstreamRefused(
+        error.message, native=error.native, code=error.code, status=error.status, retry_after=wait, details=details
+    )

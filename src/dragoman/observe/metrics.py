@@ -191,11 +191,10 @@ class Tally:
         self._state.limited[limit] = self._state.limited.get(limit, 0) + 1
         self._changed = True
 
-    def target_known(self, provider: str, model: str) -> None:
-        """A target is asked for the first time."""
-        key = self._target_key(provider, model)
-        if key is not None and key not in self._gauges:
-            self._set(key, 1.0)
+    def target_known(self, provider: str, model: str, *, healthy: bool) -> None:
+        """A target is asked for the first time, or for the first time since a reload."""
+        if (key := self._target_key(provider, model)) is not None:
+            self._set(key, float(healthy))
 
     def target(self, provider: str, model: str, to: str) -> None:
         """A target's breaker has changed: `to` is open or closed."""

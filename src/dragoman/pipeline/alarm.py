@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import structlog
 
 from dragoman.catalog.directory import Target
-from dragoman.health import Change
+from dragoman.health import Change, TargetHealth
 from dragoman.observe.metrics import Tally
 from dragoman.providers.endpoint import Endpoint
 
@@ -25,9 +25,9 @@ class Alarm:
             {name: [credential.label for credential in endpoint.credentials] for name, endpoint in endpoints.items()}
         )
 
-    def known(self, target: Target) -> None:
-        """A target is asked for the first time."""
-        self._tally.target_known(target.provider, target.model)
+    def known(self, target: Target, health: TargetHealth) -> None:
+        """A target is asked for the first time, or for the first time since a reload."""
+        self._tally.target_known(target.provider, target.model, healthy=health.breaker.state == "closed")
 
     def tell(self, change: Change) -> None:
         target = f"{change.provider}/{change.model}"

@@ -28,7 +28,7 @@ _BROKEN = frozenset({"upstream_broken", "upstream_timeout", "upstream_error", "o
 
 async def ask_in_turn(call: Call, caller: Caller, gateway: Gateway, steps: Sequence[Step]) -> None:
     """The answer of the first of `steps` that gives one. Raises the most telling error where none does."""
-    walk = Walk([step.health or health_of(gateway, step) for step in steps], gateway.health.policy, call.started)
+    walk = Walk([step.health or health_of(gateway, step) for step in steps], gateway.health.policy, perf_counter())
     while (found := walk.next(perf_counter(), gateway.chance)) is not None:
         step = steps[found.place]
         if found.wait:
@@ -68,8 +68,9 @@ def health_of(gateway: Gateway, step: Step) -> TargetHealth:
     health = gateway.health
     found = health.target(target.provider, target.model, len(endpoint.credentials), endpoint.identity, perf_counter())
     if health.policy.remember:
-        step.health = found
-        gateway.alarm.known(target)
+        for one in (step, *step.others):
+            one.health = found
+        gateway.alarm.known(target, found)
     return found
 
 

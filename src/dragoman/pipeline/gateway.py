@@ -74,6 +74,7 @@ class Gateway:
         self.chance = Random().random  # noqa: S311 - it spreads load, it keeps no secret
         self.alarm = Alarm(tally)
         self.health = Health(policy_of(snapshot.settings), self.alarm.tell)
+        self.alarm.swap(snapshot.endpoints)
         self.draining = False  # /readyz says no
         self.closing = False  # what is still open is being ended
         self.lists = Lists()
@@ -97,7 +98,7 @@ class Gateway:
         """From here on new requests see `snapshot`; running ones keep theirs."""
         if snapshot.endpoints is not self.snapshot.endpoints:
             self.health.reload(policy_of(snapshot.settings))
-        self.alarm.swap(snapshot.endpoints)
+            self.alarm.swap(snapshot.endpoints)
         self.snapshot = snapshot
         self.logs.redact(snapshot.redactor)
 
