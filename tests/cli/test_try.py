@@ -183,3 +183,26 @@ def test_of_a_providers_protocols_the_one_that_loses_least(
 def test_a_bodys_protocol_shows_in_its_members(configured: Path, run: Run, body: dict[str, Any], protocol: str) -> None:
     found = data_of(run("try", write(configured.parent, {**body, "model": "fast"}), "--json"))
     assert found["protocol"] == protocol
+
+
+def test_the_cheapest_target_stands_first(shell: Path, run: Run) -> None:
+    targets = [
+        {"provider": "openai", "model": model, **more}
+        for model, more in (
+            ("nobody-knows", {}),
+            ("gpt-5", {"weight": 9}),
+            ("gpt-5-nano", {"priority": 2}),
+            ("gpt-5-mini", {}),
+        )
+    ]
+    provider = {"protocols": ["openai-chat"], "api_keys": ["k", "l"]}
+    (shell / "cheap.yaml").write_text(
+        json.dumps({"providers": {"openai": provider}, "models": {"m": {"strategy": "cheapest", "targets": targets}}})
+    )
+    found = data_of(run("try", write(shell, {**CHAT, "model": "m"}), "--config", "cheap.yaml", "--json"))
+    assert found["plan"] == [
+        "openai/gpt-5-mini: priority 1, weight 1, 2 keys in turn",
+        "openai/gpt-5: priority 1, weight 9, 2 keys in turn",
+        "openai/nobody-knows: priority 1, weight 1, 2 keys in turn",
+        "openai/gpt-5-nano: priority 2, weight 1, 2 keys in turn",
+    ]

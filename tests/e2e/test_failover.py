@@ -295,3 +295,20 @@ def test_a_third_of_all_calls_failing_is_seen_by_no_caller(tmp_path: Path) -> No
             for caller in callers:
                 caller.join()
     assert seen == [200] * 1200
+
+
+def test_a_model_may_go_by_speed(first: Vendor, second: Vendor, tmp_path: Path) -> None:
+    never = threading.Event()
+
+    def slowly(exchange: Exchange) -> None:
+        never.wait(0.5)
+        canned.openai(exchange)
+
+    first.usual = slowly
+    config = house(first.base_url, second.base_url, priority=1).replace(
+        '"model": "gpt-4o"}', '"model": "gpt-4o", "weight": 9}'
+    )
+    with running(tmp_path, config=config.replace('{"targets"', '{"strategy": "least_latency", "targets"')) as gateway:
+        assert [ask(gateway)[0] for _ in range(20)] == [200] * 20
+    # Each once to begin with; then the quick one, but for one request in twenty or so.
+    assert len(second.seen) >= 14 and len(first.seen) >= 1

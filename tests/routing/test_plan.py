@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.routing.plan import order
+from dragoman.routing.plan import order, ranked
 
 
 @dataclass(eq=False)
@@ -50,7 +50,7 @@ def test_who_is_passed_over_stands_last_and_the_others_share_its_turns() -> None
 
 
 def test_where_all_of_a_priority_are_passed_over_the_next_one_takes_turns() -> None:
-    a, b, c = targets = [One("a"), One("b", 1, 2), One("c", 1, 2)]
+    a, *_ = targets = [One("a"), One("b", 1, 2), One("c", 1, 2)]
     assert [names(order(targets, [a])) for _ in range(2)] == ["bca", "cba"]
 
 
@@ -75,3 +75,13 @@ def test_every_plan_holds_all_and_turns_follow_weights(given_targets: list[tuple
         firsts[found[0].name] += 1
     if len(aside) < len(targets):
         assert firsts == {one.name: one.weight for one in equals}
+
+
+def test_ranks_hold_within_a_priority() -> None:
+    a, b, *_ = targets = [One("a"), One("b"), One("c", 1, 2), One("d", 1, 2)]
+    rank = {"a": 2.0, "b": 1.0, "c": 0.5, "d": 0.1}
+    assert names(ranked(order(targets), lambda one: rank[one.name])) == "badc"
+    assert names(ranked(order(targets), lambda one: rank[one.name], [b])) == "adcb"
+    # Equals stay in turn.
+    firsts = [ranked(order([a, b]), lambda one: 1.0)[0].name for _ in range(4)]
+    assert Counter(firsts) == {"a": 2, "b": 2}

@@ -281,6 +281,9 @@ class Model(Section):
     """A model name of your own and where it leads."""
 
     targets: tuple[Target, ...] = Field(min_length=1, description="Where requests go.")
+    strategy: Literal["weighted", "least_latency", "cheapest"] = Field(
+        default="weighted", description="Which of the targets of one priority is asked first."
+    )
     price: Price | None = Field(default=None, description="A price of your own for every target.")
     context_window: Whole | None = Field(
         default=None,

@@ -42,9 +42,11 @@ class ProviderHealth:
 class TargetHealth:
     """`holds` are those of credentials for this model alone; `rest` is the target's own, whatever the credential.
 
+    `latency` is how long callers have waited for it, in seconds; 0 where nobody has looked.
+
     `tell` is called with the target, a credential or None, and what became of it."""
 
-    __slots__ = ("_tell", "_worked", "breaker", "budget", "holds", "model", "policy", "provider", "rest")
+    __slots__ = ("_tell", "_worked", "breaker", "budget", "holds", "latency", "model", "policy", "provider", "rest")
 
     def __init__(
         self,
@@ -61,6 +63,7 @@ class TargetHealth:
         self.budget = RetryBudget(policy, now)
         self.holds: dict[int, Hold] = {}
         self.rest: Hold | None = None
+        self.latency = 0.0
         self._worked: set[int] = set()
         self._tell = tell
 
@@ -119,6 +122,10 @@ class TargetHealth:
         if waiting:
             return Failure.WAIT, min(waiting, key=lambda hold: hold.until).error(now)
         return (Failure.CREDENTIAL, held[0].error(now)) if held else None
+
+    def took(self, seconds: float) -> None:
+        """So long a caller waited for it. The latest five or so make the `latency`."""
+        self.latency = seconds if not self.latency else 0.8 * self.latency + 0.2 * seconds
 
     def succeeded(self, credential: int, now: float) -> None:
         self.budget.earn()

@@ -35,6 +35,7 @@ async def ask_in_turn(call: Call, caller: Caller, gateway: Gateway, steps: Seque
             call.upstream += found.wait
             await _pause(walk, found.wait)
         call.credential = found.credential
+        began = perf_counter()
         try:
             await ask_target(call, caller, gateway, step)
         except Unfit as error:
@@ -50,7 +51,10 @@ async def ask_in_turn(call: Call, caller: Caller, gateway: Gateway, steps: Seque
             if call.error in _BROKEN:
                 walk.broke_off(UpstreamBroken(f"An answer broke off: {call.error}."), perf_counter())
             else:
-                walk.succeeded(perf_counter())
+                now = perf_counter()
+                walk.succeeded(now)
+                if call.resolved is not None and call.resolved.strategy == "least_latency" and step.health is not None:
+                    step.health.took((call.first_byte or now) - began)
             if walk.failures:
                 _log.warning("answered after others failed", request_id=call.id, target=step.label, before=walk.trail)
             return

@@ -6,7 +6,7 @@ the same order.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from typing import Protocol, TypeVar
 
@@ -52,3 +52,8 @@ def order(targets: Sequence[W], passed_over: Collection[W] = ()) -> Sequence[W]:
 
 def _next(target: Weighed) -> tuple[int, int]:
     return target.priority, -target.credit
+
+
+def ranked(found: Sequence[W], rank: Callable[[W], float], passed_over: Collection[W] = ()) -> Sequence[W]:
+    """An order with the targets of each priority put by `rank`, the least first."""
+    return sorted(found, key=lambda target: (target in passed_over, target.priority, rank(target)))
