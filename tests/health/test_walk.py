@@ -321,6 +321,9 @@ def test_without_memory_each_request_begins_anew() -> None:
         assert house.ask() is None and house.asked == "ab"
         keys.append(house.calls[0][1])
     assert set(keys) == {0, 1}
+    house.vendors = [refusing(), fine]
+    assert house.ask() is None and house.asked == "aab"
+    assert not house.heard
 
 
 @pytest.mark.parametrize("rate", [1, 2, 10, 200])

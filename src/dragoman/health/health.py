@@ -25,6 +25,10 @@ class Change(Struct, frozen=True):
     error: DragomanError | None
 
 
+def _say_nothing(target: TargetHealth, credential: int | None, to: str, error: DragomanError | None) -> None:
+    """What is not remembered has no changes."""
+
+
 class Health:
     def __init__(self, policy: Policy, tell: Callable[[Change], None]) -> None:
         self.policy = policy
@@ -40,7 +44,7 @@ class Health:
             known = self._providers[provider] = (identity, ProviderHealth(provider, credentials))
         house = known[1]
         if not self.policy.remember:
-            return TargetHealth(house.blank(), model, self.policy, now, self._told)
+            return TargetHealth(house.blank(), model, self.policy, now, _say_nothing)
         found = house.targets.get(model)
         if found is None:
             if self._count >= MOST_TARGETS:
