@@ -146,6 +146,13 @@ def test_a_dead_target_is_left_alone_and_is_told_of_once() -> None:
     assert [(change.provider, change.to) for change in house.heard] == [("a", "open")]
 
 
+def test_a_target_that_hangs_is_found_out_sooner() -> None:
+    house = House(lambda now, key: UpstreamTimeout("Late."), fine)
+    for _ in range(3):
+        assert house.ask() is None and house.asked == "ab"
+    assert house.ask() is None and house.asked == "b"
+
+
 def test_the_last_resort_is_asked_rather_than_nobody() -> None:
     house = House(gone, gone)
     for _ in range(5):

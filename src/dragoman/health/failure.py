@@ -11,6 +11,7 @@ from dragoman.ir import (
     UpstreamCredentials,
     UpstreamError,
     UpstreamRefused,
+    UpstreamTimeout,
     UpstreamUnreachable,
 )
 
@@ -62,5 +63,6 @@ def failure_of(error: DragomanError) -> Failure:
 
 
 def weight_of(error: DragomanError) -> int:
-    """How many failures an error counts for: where no connection can be made, nothing else is to be expected."""
-    return 2 if isinstance(error, UpstreamUnreachable) else 1
+    """How many failures an error counts for: where no connection can be made, nothing else is to be expected,
+    and where no answer comes in time, each further try costs a caller that time."""
+    return 2 if isinstance(error, UpstreamUnreachable | UpstreamTimeout) else 1
