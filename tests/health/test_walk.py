@@ -261,6 +261,11 @@ def test_one_requests_403_does_not_take_the_model_from_the_others() -> None:
     house.vendors = [refusing(403)]
     for _ in range(2):
         assert isinstance(house.ask(), UpstreamCredentials)
+    house.vendors = [fine]
+    assert house.ask() is None and house.targets[0].sound
+    house.vendors = [refusing(403)]
+    for _ in range(2):
+        assert isinstance(house.ask(), UpstreamCredentials)
     assert not house.heard
     assert isinstance(house.ask(), UpstreamCredentials)
     assert [change.to for change in house.heard] == ["refused"]

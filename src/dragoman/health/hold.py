@@ -27,14 +27,16 @@ class Use(Enum):
 
 
 class Hold:
-    """`until` in seconds of the clock that is given; `error` is what the vendor said last."""
+    """`until` in seconds of the clock that is given; `error` is what the vendor said last; `told` whether the
+    operator has heard of it."""
 
-    __slots__ = ("_error", "_trying", "reason", "times", "until")
+    __slots__ = ("_error", "_trying", "reason", "times", "told", "until")
 
     def __init__(self, reason: Reason, until: float, error: DragomanError, times: int = 1) -> None:
         self.reason = reason
         self.until = until
         self.times = times
+        self.told = False
         self._error = _said(error, error.retry_after)
         self._trying: float | None = None
 

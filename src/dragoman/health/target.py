@@ -218,6 +218,7 @@ class TargetHealth:
         enough = policy.forbidden_in_a_row if forbidden and credential in self._worked else 1
         hold = Hold(Reason.REFUSED, now + policy.refused_rest if times >= enough else now, error, times)
         holds[credential] = hold
+        hold.told = times >= enough
         if times == enough:
             self._tell(self, credential, "refused", error)
 
@@ -227,7 +228,7 @@ class TargetHealth:
             hold = holds.get(credential)
             if hold is not None and (hold.reason is not Reason.ASKED or hold.until <= now):
                 del holds[credential]
-                if hold.reason is Reason.REFUSED:
+                if hold.told:
                     self._tell(self, credential, "accepted", None)
         if self.rest is not None and self.rest.until <= now:
             self.rest = None
