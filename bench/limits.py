@@ -116,9 +116,7 @@ def _leased(start: Callable[[Path], Any], results: Results) -> None:
 
 async def _two_nodes(url: str) -> tuple[float, float]:
     """Microseconds of CPU a request, leases fetched and told of included, and how many calls of a script it took."""
-    nodes = [
-        SharedMeter(LocalMeter(Table()), address_of(url), f"{number}/0", lambda change: None) for number in "ab"
-    ]
+    nodes = [SharedMeter(LocalMeter(Table()), address_of(url), f"{number}/0", lambda change: None) for number in "ab"]
     for node in nodes:
         node.start()
     try:

@@ -35,6 +35,7 @@ def test_a_chat_body_for_gemini(configured: Path, shop: Vendors, run: Run) -> No
         "model     fast\n"
         "target    google/gemini-2.5-flash\n"
         "then      openai/gpt-4o\n"
+        "plan      google/gemini-2.5-flash: priority 1, weight 3; openai/gpt-4o: priority 2, weight 1\n"
         "protocol  openai-chat to gemini\n"
         f"upstream  POST {shop.google.base_url}/v1beta/models/gemini-2.5-flash:generateContent\n"
     )
@@ -182,3 +183,26 @@ def test_of_a_providers_protocols_the_one_that_loses_least(
 def test_a_bodys_protocol_shows_in_its_members(configured: Path, run: Run, body: dict[str, Any], protocol: str) -> None:
     found = data_of(run("try", write(configured.parent, {**body, "model": "fast"}), "--json"))
     assert found["protocol"] == protocol
+
+
+def test_the_cheapest_target_stands_first(shell: Path, run: Run) -> None:
+    targets = [
+        {"provider": "openai", "model": model, **more}
+        for model, more in (
+            ("nobody-knows", {}),
+            ("gpt-5", {"weight": 9}),
+            ("gpt-5-nano", {"priority": 2}),
+            ("gpt-5-mini", {}),
+        )
+    ]
+    provider = {"protocols": ["openai-chat"], "api_keys": ["k", "l"]}
+    (shell / "cheap.yaml").write_text(
+        json.dumps({"providers": {"openai": provider}, "models": {"m": {"strategy": "cheapest", "targets": targets}}})
+    )
+    found = data_of(run("try", write(shell, {**CHAT, "model": "m"}), "--config", "cheap.yaml", "--json"))
+    assert found["plan"] == [
+        "openai/gpt-5-mini: priority 1, weight 1, 2 keys in turn",
+        "openai/gpt-5: priority 1, weight 9, 2 keys in turn",
+        "openai/nobody-knows: priority 1, weight 1, 2 keys in turn",
+        "openai/gpt-5-nano: priority 2, weight 1, 2 keys in turn",
+    ]

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from conformance.page import Results
-from e2e.gateway import Gateway, provider, running
+from e2e.gateway import ONCE, Gateway, provider, running
 from e2e.vendor import Vendor, reply, serving
 
 _PROVIDERS = {
@@ -34,7 +34,7 @@ def _stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, 
             provider(name, protocol, f"{vendors[protocol].base_url}{base}", models)
             for protocol, (name, base, models) in _PROVIDERS.items()
         )
-        config = f"providers:\n{entries}log: {{format: json}}\n"
+        config = f"{ONCE}providers:\n{entries}log: {{format: json}}\n"
         yield stack.enter_context(running(tmp_path_factory.mktemp("conformance"), config=config)), vendors
 
 

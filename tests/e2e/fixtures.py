@@ -15,6 +15,7 @@ from e2e.gateway import Gateway, provider, running, with_local_model
 from e2e.vendor import Vendor, serving
 
 RELAY = """
+failover: {{health: ignore, retries: 0}}
 providers:
 {providers}
 models:

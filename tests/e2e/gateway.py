@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 # Nothing here takes so long; it only keeps a broken gateway from hanging the run.
 PATIENCE = 60.0
 DRAGOMAN = str(Path(sys.executable).with_name("dragoman"))
+# For tests of single failures between which a gateway lives on: each request asks its targets once, whatever became of the last.
+ONCE = "failover: {health: ignore, retries: 0}\n"
 _LISTENS = re.compile(r"listens on (https?://\S+?);?(?:\s|$)")
 
 

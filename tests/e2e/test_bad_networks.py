@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from e2e import canned
-from e2e.gateway import provider, running
+from e2e.gateway import ONCE, provider, running
 from e2e.vendor import raw, serving
 
 CHAT = "/v1/chat/completions"
@@ -48,7 +48,9 @@ def test_no_proxy_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_tunnel_is_asked_for_where_the_vendor_speaks_tls(tmp_path: Path) -> None:
-    config = "providers:\n" + provider("openai", "openai-chat", f"https://{NOWHERE}/v1", "gpt-*", transport="aiohttp")
+    config = (
+        ONCE + "providers:\n" + provider("openai", "openai-chat", f"https://{NOWHERE}/v1", "gpt-*", transport="aiohttp")
+    )
     with (
         serving(raw(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")) as proxy,
         running(tmp_path, config=config, environment={"HTTPS_PROXY": proxy.base_url}) as gateway,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from e2e import canned
-from e2e.gateway import Gateway, provider, running
+from e2e.gateway import ONCE, Gateway, provider, running
 from e2e.vendor import Vendor, reply, serving
 
 CHAT = "/v1/chat/completions"
@@ -28,7 +28,8 @@ def _house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     openai_target = "{provider: openai, model: gpt-4o"
     with serving(canned.gemini) as google, serving(canned.openai) as openai:
         config = (
-            "providers:\n"
+            ONCE
+            + "providers:\n"
             + provider("google", "gemini", google.base_url, "gemini-*")
             + provider("openai", "openai-chat", f"{openai.base_url}/v1", "gpt-*")
             + "models:\n"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from e2e.gateway import Gateway, provider, running, wait_until
+from e2e.gateway import ONCE, Gateway, provider, running, wait_until
 from e2e.sockets import Answer, Caller, calling, check_error
 from e2e.vendor import (
     Exchange,
@@ -115,7 +115,8 @@ def _house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         nowhere = closed.getsockname()[1]
         closed.close()
         config = (
-            "providers:\n"
+            ONCE
+            + "providers:\n"
             + provider("google", "gemini", google.base_url, "gemini-*", timeouts=QUICK)
             + provider("openai", "openai-chat", f"{openai.base_url}/v1", "gpt-*", timeouts=QUICK)
             + provider("google-spare", "gemini", google_spare.base_url, "spare-g", timeouts=QUICK)

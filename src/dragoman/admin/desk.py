@@ -27,7 +27,7 @@ _THREADS = 2
 class Desk:
     """`loaded` is swapped with the gateway's snapshot. `reload` asks the supervisor and gives status and answer; `tell_keys`
     tells it that a key was changed, and waits until
-    every worker knows."""
+    every worker knows. `metrics` is where workers leave their counts."""
 
     def __init__(
         self,
@@ -38,7 +38,9 @@ class Desk:
         *,
         reload: Reload,
         tell_keys: Callable[[], Awaitable[None]],
+        metrics: Path | None = None,
     ) -> None:
+        self.metrics = metrics
         self.gateway = gateway
         self.loaded = loaded
         self.keys = Keys(location)

@@ -196,6 +196,16 @@ COMPONENTS: dict[str, Schema] = {
         keys=described(COUNT, "How many keys it has with the vendor; never the keys."),
         models=TEXTS,
         transport=TEXT,
+        health=thing(
+            targets=described(
+                {"type": "array", "items": thing(model=TEXT, healthy=FLAG)},
+                "Those that were asked since the start; not healthy where any worker passes it over.",
+            ),
+            credentials=described(
+                {"type": "array", "items": thing(name=TEXT, accepted=FLAG)},
+                "By their place in the configuration; not accepted where the vendor has refused it to any worker.",
+            ),
+        ),
     ),
     "Probe": thing(
         provider=TEXT,

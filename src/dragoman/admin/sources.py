@@ -12,6 +12,8 @@ from dragoman.admin.probe import probe
 from dragoman.admin.schemas import FLAG, TEXTS, described, list_of, ref
 from dragoman.config import Loaded, redacted
 from dragoman.ir import NotFound
+from dragoman.observe.health import Seen, health_seen
+from dragoman.providers.endpoint import Endpoint as ProviderEndpoint
 
 
 async def _models(desk: Desk, asked: Asked) -> Answer:
@@ -30,7 +32,22 @@ def _targets(desk: Desk, row: Row) -> list[dict[str, Any]]:
 
 
 async def _providers(desk: Desk, asked: Asked) -> Answer:
-    return 200, {"data": provider_rows(desk.loaded), "next_cursor": None}
+    seen = await desk.blocking(health_seen, desk.metrics) if desk.metrics is not None else {}
+    rows = provider_rows(desk.loaded)
+    for row in rows:
+        row["health"] = _health(desk.gateway.snapshot.endpoints[row["name"]], seen.get(row["name"]))
+    return 200, {"data": rows, "next_cursor": None}
+
+
+def _health(endpoint: ProviderEndpoint, seen: Seen | None) -> dict[str, Any]:
+    """Of the targets those that were asked; of the credentials all, for one of which nothing bad is known is good."""
+    targets = seen.targets if seen is not None else {}
+    refused = seen.credentials if seen is not None else {}
+    labels = [credential.label for credential in endpoint.credentials]
+    return {
+        "targets": [{"model": model, "healthy": healthy} for model, healthy in sorted(targets.items())],
+        "credentials": [{"name": label, "accepted": refused.get(label, True)} for label in labels],
+    }
 
 
 def provider_rows(loaded: Loaded) -> list[dict[str, Any]]:
@@ -72,7 +89,14 @@ ENDPOINTS = (
         },
         query=(Parameter("offline", FLAG, "Ask no provider for its list."),),
     ),
-    Endpoint("GET", "/providers", "listProviders", "The providers.", _providers, {200: list_of(ref("Provider"))}),
+    Endpoint(
+        "GET",
+        "/providers",
+        "listProviders",
+        "The providers, and their health.",
+        _providers,
+        {200: list_of(ref("Provider"))},
+    ),
     Endpoint(
         "POST",
         "/providers/{name}/test",

@@ -25,10 +25,12 @@ class Target(Struct, frozen=True, gc=False):
 
 
 class Resolved(Struct, frozen=True):
-    """`name` is the public name (an alias is replaced by what it stands for); `targets` in the file's order."""
+    """`name` is the public name (an alias is replaced by what it stands for); `targets` in the file's order; `strategy` as in
+    the settings."""
 
     name: str
     targets: tuple[Target, ...]
+    strategy: str = "weighted"
 
 
 class Named(Struct, frozen=True):
@@ -37,6 +39,7 @@ class Named(Struct, frozen=True):
     targets: tuple[Target, ...]
     aliases: tuple[str, ...] = ()
     description: str = ""
+    strategy: str = "weighted"
 
 
 def is_plausible(name: str) -> bool:
@@ -82,7 +85,7 @@ class Directory:
             return None
         name = self._aliases.get(name, name)
         if own := self.named.get(name):
-            return Resolved(name, own.targets)
+            return Resolved(name, own.targets, own.strategy)
         for provider, patterns in self.patterns.items():
             if any(fnmatchcase(name, pattern) for pattern in patterns):
                 return Resolved(name, (Target(provider, name),))

@@ -14,6 +14,7 @@ from dragoman.pipeline.choose import choose
 from dragoman.pipeline.fit import fit
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.room import check_room
+from dragoman.pipeline.step import Step
 from dragoman.protocols.known import PROTOCOLS
 from dragoman.wire import json as wire_json
 
@@ -36,12 +37,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`also` names the targets that are tried when the first fails; `untouched` is the same protocol on both sides."""
+    """`also` names the targets that are tried when the first fails, `plan` all of them with what put each in its place;
+    `untouched` is the same protocol on both sides."""
 
     protocol: str
     model: str
     target: str
     also: list[str]
+    plan: list[str]
     spoken: str
     untouched: bool
     url: str
@@ -54,6 +57,7 @@ class Preview:
             "model": self.model,
             "target": self.target,
             "also": self.also,
+            "plan": self.plan,
             "upstream": {"protocol": self.spoken, "method": "POST", "url": self.url, "body": self.body},
             "untouched": self.untouched,
             "losses": [{"path": loss.path, "why": loss.why, "harmless": loss.harmless} for loss in self.losses],
@@ -132,9 +136,18 @@ async def preview(gateway: Gateway, trial: Trial) -> Preview:
         model=call.model,
         target=str(first.target),
         also=[str(step.target) for step in others],
+        plan=[_place(step) for step in (first, *others)],
         spoken=first.named,
         untouched=first.same,
         url=gateway.redactor(url_of(first.endpoint, outgoing.path)),
         body=wire_json.decode(outgoing.body),
         losses=call.losses,
+    )
+
+
+def _place(step: Step) -> str:
+    """A target, and what put it in its place. A gateway that has asked nobody yet passes nobody over."""
+    keys = len(step.endpoint.credentials)
+    return f"{step.label}: priority {step.priority}, weight {step.weight}" + (
+        f", {keys} keys in turn" if keys > 1 else ""
     )

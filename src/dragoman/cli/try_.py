@@ -140,6 +140,7 @@ def _print_preview(seen: Preview) -> None:
     click.echo(f"{bold('target')}    {one_line(seen.target)}")
     if seen.also:
         click.echo(f"{bold('then')}      {one_line(', '.join(seen.also))}")
+        click.echo(f"{bold('plan')}      {one_line('; '.join(seen.plan))}")
     click.echo(f"{bold('protocol')}  {spoken}")
     click.echo(f"{bold('upstream')}  POST {one_line(seen.url)}")
     click.echo(f"{bold('body')}")

@@ -113,6 +113,34 @@ class Log(Section):
     )
 
 
+class Failover(Section):
+    """What becomes of a request when a target fails."""
+
+    health: Literal["keep", "ignore"] = Field(
+        default="keep",
+        description="Whether what went wrong is remembered, so that later requests go past what is known to fail.",
+    )
+    cool_down: Duration = Field(
+        default=5.0,
+        ge=0.1,
+        le=600,
+        description="How long a target that fails is left alone before a request tries it again.",
+    )
+    retries: Whole = Field(
+        default=10, ge=0, le=100, description="Most calls of one request beyond the first of each target."
+    )
+    retry_within: Duration = Field(default=10.0, description="How long after its start a request may still ask again.")
+    retry_percent: Whole = Field(
+        default=20,
+        ge=0,
+        le=100,
+        description="Most retries of a target, in percent of what succeeds there; a few are always free.",
+    )
+    longest_wait: Duration = Field(
+        default=2.0, description="The longest that a request waits itself where every vendor asks to wait."
+    )
+
+
 class Ledger(Section):
     """How requests are recorded, and what becomes of the records."""
 
@@ -298,6 +326,9 @@ class Model(Section):
     """A model name of your own and where it leads."""
 
     targets: tuple[Target, ...] = Field(min_length=1, description="Where requests go.")
+    strategy: Literal["weighted", "least_latency", "cheapest"] = Field(
+        default="weighted", description="Which of the targets of one priority is asked first."
+    )
     price: Price | None = Field(default=None, description="A price of your own for every target.")
     context_window: Whole | None = Field(
         default=None,
@@ -388,6 +419,7 @@ class Settings(Section):
     log: Log = Field(default_factory=Log, description="What is logged and how it looks.")
     ledger: Ledger = Field(default_factory=Ledger, description="How requests are recorded.")
     cache: Cache = Field(default_factory=Cache, description="The room for answers that are kept to be given again.")
+    failover: Failover = Field(default_factory=Failover, description="What becomes of a request when a target fails.")
     local: Local = Field(default_factory=Local, description="The built-in model's engine.")
     providers: dict[ProviderName, Provider] = Field(
         default={},

@@ -129,8 +129,14 @@ class UpstreamRefused(UpstreamError):
 
 
 class UpstreamCredentials(UpstreamError):
+    """`vendor_status` is what the vendor answered: 401, 402 or 403."""
+
     status = 502
     code = "upstream_credentials_exhausted"
+
+    def __init__(self, message: str, *, vendor_status: int = 401) -> None:
+        super().__init__(message)
+        self.vendor_status = vendor_status
 
 
 class UpstreamUnreachable(UpstreamError):

@@ -42,6 +42,8 @@ class _Shown(Collector):
         }
         yield _counter(names.CACHE_REQUESTS, cached)
         yield _counter(names.CACHE_EVICTIONS, {(): float(self._state.cache_evictions)})
+        changes: dict[Labels, float] = {key: float(times) for key, times in self._state.target_changes.items()}
+        yield _counter(names.TARGET_CHANGES, changes)
         yield _counter(names.LEDGER_FAILURES, {(): float(self._state.ledger_failures)})
         yield _counter(names.LEDGER_LOST, {(): float(self._state.ledger_lost)})
         for metric in names.ALL:

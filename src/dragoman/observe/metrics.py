@@ -8,14 +8,23 @@ import sys
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import dragoman
 from dragoman.ir import Usage
 from dragoman.observe import names, spool
 from dragoman.observe.exposition import CONTENT_TYPE, expose
-from dragoman.observe.labels import AttemptKey, RequestKey, attempt_key, field_path, loss_key, request_key
+from dragoman.observe.labels import (
+    MAX_SERIES,
+    AttemptKey,
+    RequestKey,
+    attempt_key,
+    field_path,
+    label,
+    loss_key,
+    request_key,
+)
 from dragoman.observe.series import MODALITIES, AttemptSeries, RequestSeries, State
 from dragoman.observe.spool import compact
 
@@ -216,6 +225,43 @@ class Tally:
             self._changed = True
         self._set((names.CACHE_ENTRIES.name,), entries)
         self._set((names.CACHE_BYTES.name,), bytes)
+
+    def target_known(self, provider: str, model: str, *, healthy: bool) -> None:
+        """A target is asked for the first time, or for the first time since a reload."""
+        if (key := self._target_key(provider, model)) is not None:
+            self._set(key, float(healthy))
+
+    def target(self, provider: str, model: str, to: str) -> None:
+        """A target's breaker has changed: `to` is open or closed."""
+        key = self._target_key(provider, model)
+        target = label(model) if key is not None else names.OTHER
+        if key is not None:
+            self._set(key, float(to == "closed"))
+        changes = self._state.target_changes
+        change = (label(provider), target, to)
+        changes[change] = changes.get(change, 0) + 1
+        self._changed = True
+
+    def credential(self, provider: str, credential: str, *, accepted: bool) -> None:
+        """A provider's credential, named by its place in the configuration, is refused or accepted again."""
+        self._set((names.CREDENTIAL_ACCEPTED.name, label(provider), credential), float(accepted))
+
+    def keep_providers(self, credentials: Mapping[str, Collection[str]]) -> None:
+        """The configuration was read again, and has these providers with these credentials, of which none is refused yet."""
+        for gauge in list(self._gauges):
+            if gauge[0] == names.CREDENTIAL_ACCEPTED.name:
+                if gauge[2] not in credentials.get(gauge[1], ()):
+                    del self._gauges[gauge]
+                else:
+                    self._gauges[gauge] = 1.0
+            elif gauge[0] == names.TARGET_HEALTHY.name and gauge[1] not in credentials:
+                del self._gauges[gauge]
+        self._changed = True
+
+    def _target_key(self, provider: str, model: str) -> tuple[str, ...] | None:
+        """None where there are too many already: callers may name models that a provider has not."""
+        key = (names.TARGET_HEALTHY.name, label(provider), label(model))
+        return key if key in self._gauges or len(self._gauges) < MAX_SERIES else None
 
     def sharing(self, *, up: bool, machines: int) -> None:
         """Whether limits are counted together with other machines, and how many those are, this one included."""

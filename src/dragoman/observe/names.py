@@ -240,6 +240,26 @@ SHARED_MACHINES = Metric(
     "Machines that count limits together, as last heard.",
     across="min",
 )
+TARGET_HEALTHY = Metric(
+    "dragoman_target_healthy",
+    "gauge",
+    "1 for a target that is asked as usual, 0 for one that is passed over because it failed; the worst of all processes.",
+    ("provider", "target"),
+    across="min",
+)
+TARGET_CHANGES = Metric(
+    "dragoman_target_transitions_total",
+    "counter",
+    "Times that a process began to pass a target over (`open`), or to ask it as usual again (`closed`).",
+    ("provider", "target", "to"),
+)
+CREDENTIAL_ACCEPTED = Metric(
+    "dragoman_credential_accepted",
+    "gauge",
+    "0 for a provider's credential that was refused, 1 again once it is accepted; the worst of all processes.",
+    ("provider", "credential"),
+    across="min",
+)
 LEDGER_QUEUE = Metric(
     "dragoman_ledger_queue_length",
     "gauge",

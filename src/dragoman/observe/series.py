@@ -75,6 +75,7 @@ class State(Struct):
     limited: dict[str, int] = {}
     turned_away: dict[tuple[str, str], int] = {}
     shed: int = 0
+    target_changes: dict[tuple[str, str, str], int] = {}
     absorbed: list[str] = []
     cache_hits: int = 0
     cache_misses: int = 0
@@ -101,6 +102,8 @@ class State(Struct):
         self.cache_hits += other.cache_hits
         self.cache_misses += other.cache_misses
         self.cache_evictions += other.cache_evictions
+        for change, times in other.target_changes.items():
+            self.target_changes[change] = self.target_changes.get(change, 0) + times
         if gauges:
             for gauge, value in other.gauges.items():
                 self.gauges[gauge] = _join(gauge[0], self.gauges.get(gauge), value)

@@ -16,7 +16,6 @@ from dragoman.ir import (
     UpstreamBroken,
     UpstreamCredentials,
     UpstreamError,
-    UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -69,7 +68,7 @@ async def attempt(call: Call, gateway: Gateway, step: Step, outgoing: Outgoing) 
     endpoint = step.endpoint
     if endpoint.local:
         endpoint = await gateway.engine.endpoint(endpoint)
-    credential = endpoint.next_credential()
+    credential = call.credential
     passed = call.passed if step.same else ()
     request = endpoint.request(step.named, outgoing.path, outgoing.body, credential=credential, passed=passed)
     began = perf_counter()
@@ -83,6 +82,8 @@ async def attempt(call: Call, gateway: Gateway, step: Step, outgoing: Outgoing) 
         call.upstream += perf_counter() - began
     if response.status != 200:
         raise _refused(call, step, response, body, credential)
+    if call.stream and step.health is not None:
+        step.health.began(perf_counter())
     return response
 
 
@@ -154,7 +155,8 @@ def _refused(call: Call, step: Step, response: IncomingResponse, body: bytes, cr
         where = labels[credential].label if labels else f"providers.{step.target.provider}"
         return UpstreamCredentials(
             f"The provider {step.target.provider!r} refused the gateway's own credential ({where}, status {status}): "
-            f"{error.message} The gateway's operator can mend it there."
+            f"{error.message} The gateway's operator can mend it there.",
+            vendor_status=error.status,
         )
     own_words = not step.same or len(body) > _MAX_RAW_ERROR or call.route is None or call.route.array
     if not own_words and _is_true_to_form(step.protocol.name, body):
@@ -202,10 +204,3 @@ def upstream_error(error: TransportError, call: Call, step: Step) -> UpstreamErr
             return UpstreamBroken(f"The provider {name!r} sent an answer of more than {error.limit} bytes.")
         case _:
             return UpstreamBroken(f"The provider {name!r} broke off before its answer was complete.")
-
-
-def worth_another(error: DragomanError) -> bool:
-    """Whether a second target may do better: not where the vendor found fault with the request itself."""
-    if isinstance(error, UpstreamRefused):
-        return error.status >= 500 or error.status in (408, 429)
-    return True

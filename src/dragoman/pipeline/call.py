@@ -35,6 +35,7 @@ class Call:
         "cache",
         "carries",
         "client_closed",
+        "credential",
         "error",
         "first_byte",
         "full",
@@ -88,6 +89,7 @@ class Call:
         self.step: Step | None = None
         self.attempts = 0
         self.full: list[Step] = []  # passed over, for their providers have no place free
+        self.credential = 0  # which of the provider's, of the attempt that runs
         self.losses: list[Loss] = []
         self.strict = False
         self.stream = False

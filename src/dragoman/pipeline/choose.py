@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from time import perf_counter
 
 from dragoman.catalog.directory import Resolved, Target, is_plausible
+from dragoman.health import Use
 from dragoman.ir import DragomanError, NotFound
 from dragoman.pipeline.authenticate import authorise
 from dragoman.pipeline.call import Call
+from dragoman.pipeline.cost import price_asked
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.step import Step, steps_of
+from dragoman.routing.plan import order, ranked
 
 _MOST_PLANS = 4096
+# The share of requests that goes by weights all the same, so that it is noticed when a slow target has become fast.
+_EXPLORED = 0.05
 
 Plan = tuple[Resolved, dict[Target, Step]]
 
@@ -24,7 +30,9 @@ def choose(call: Call, gateway: Gateway) -> Sequence[Step]:
     call.resolved, steps = plan
     authorise(call)
     if len(steps) > 1:
-        return [steps[target] for target in gateway.balance.order(list(steps))]
+        aside = passed_over(gateway, steps.values())
+        found = order(list(steps.values()), aside)
+        return found if call.resolved.strategy == "weighted" else _ranked(call, gateway, found, aside)
     if not steps:
         names = ", ".join(sorted({target.provider for target in call.resolved.targets}))
         raise DragomanError(
@@ -50,6 +58,36 @@ def plan_of(call: Call) -> Plan | None:
         if len(snapshot.plans) < _MOST_PLANS:
             snapshot.plans[known] = plan
     return plan
+
+
+def passed_over(gateway: Gateway, steps: Iterable[Step]) -> Collection[Step]:
+    """Those that cannot serve now, whose turn the others take. Where none is in trouble this is two looks at each."""
+    found: list[Step] = []
+    now = 0.0
+    for step in steps:
+        health = step.health
+        if health is not None and not health.sound:
+            now = now or perf_counter()
+            if health.use(now) is not Use.YES:
+                health.pass_over()
+                found.append(step)
+    return found
+
+
+def _ranked(call: Call, gateway: Gateway, found: Sequence[Step], aside: Collection[Step]) -> Sequence[Step]:
+    """By what the model's strategy goes by, within each priority; equals stay in the order of their turns."""
+    assert call.resolved is not None
+    if call.resolved.strategy == "cheapest":
+        return ranked(found, lambda step: _price(call, step), aside)
+    if gateway.chance() < _EXPLORED:
+        return found
+    return ranked(found, lambda step: step.health.latency if step.health is not None else 0.0, aside)
+
+
+def _price(call: Call, step: Step) -> float:
+    """Of a request with three times as much input as output, which is what most are like; unknown prices are the highest."""
+    price = price_asked(call, step)
+    return float("inf") if price is None else 3 * price.rates.input + price.rates.output
 
 
 def unknown_model(call: Call, listed: Iterable[str] = ()) -> NotFound:

@@ -6,15 +6,15 @@ import asyncio
 
 import structlog
 
-from dragoman.ir import DragomanError, Overloaded, UpstreamError
+from dragoman.ir import DragomanError
 from dragoman.pipeline.admit import admit
-from dragoman.pipeline.attempt import Unfit, worth_another
 from dragoman.pipeline.authenticate import authenticate
 from dragoman.pipeline.cached import cached
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.choose import choose
 from dragoman.pipeline.closing import CLOSING, shutting_down
+from dragoman.pipeline.failover import ask_in_turn
 from dragoman.pipeline.gateway import Gateway
 from dragoman.pipeline.kept import answer_kept
 from dragoman.pipeline.models import answer_models
@@ -24,8 +24,6 @@ from dragoman.pipeline.refuse import refuse
 from dragoman.pipeline.reserve import reserve
 from dragoman.pipeline.settle import settle
 from dragoman.pipeline.state import State, owner_of
-from dragoman.pipeline.target import ask_target
-from dragoman.pipeline.turn import ask_when_free
 from dragoman.protocols.known import PROTOCOLS
 
 _log = structlog.get_logger(__name__)
@@ -68,20 +66,4 @@ async def serve(gateway: Gateway, caller: Caller) -> None:
 
 
 async def _answer(call: Call, caller: Caller, gateway: Gateway) -> None:
-    """Tries one target after the other until one answers. What has begun to leave is never begun again."""
-    steps = await reserve(call, gateway, choose(call, gateway))
-    told: DragomanError | None = None
-    for step in steps:
-        try:
-            await ask_target(call, caller, gateway, step)
-            return
-        except Unfit as error:
-            told = told or error.why
-        except (UpstreamError, Overloaded) as error:
-            told = error
-            if caller.started or gateway.closing or not worth_another(error):
-                raise
-        if step is not steps[-1] and step not in call.full:
-            _log.warning("trying the next target", request_id=call.id, target=step.label, error=told.message)
-    assert told is not None
-    await ask_when_free(call, caller, gateway, told)
+    await ask_in_turn(call, caller, gateway, await reserve(call, gateway, choose(call, gateway)))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Protocol
 
 from dragoman.cache import Cache
 from dragoman.carry import Signatures
 from dragoman.catalog.price import Price
+from dragoman.config import Settings
+from dragoman.health import Health, Policy
 from dragoman.ir import Overloaded
 from dragoman.ledger import Ledger
 from dragoman.limits import Demand, Meter
@@ -16,17 +19,29 @@ from dragoman.local.gate import Busy, Gate
 from dragoman.observe.logs import Logs
 from dragoman.observe.metrics import Tally
 from dragoman.observe.redaction import Redactor
+from dragoman.pipeline.alarm import Alarm
 from dragoman.pipeline.bodies import Bodies
 from dragoman.pipeline.lists import Lists
 from dragoman.pipeline.places import Places
 from dragoman.pipeline.snapshot import Snapshot
 from dragoman.providers.endpoint import Endpoint
-from dragoman.routing.plan import Balance
 from dragoman.sharing.shelf import Shelf
 from dragoman.store import Store
 from dragoman.upstream.aiohttp_transport import AiohttpTransport
 from dragoman.upstream.base import Transport
 from dragoman.upstream.lean import LeanTransport
+
+
+def policy_of(settings: Settings) -> Policy:
+    given = settings.failover
+    return Policy(
+        remember=given.health == "keep",
+        cool_down=given.cool_down,
+        retries=given.retries,
+        retry_within=given.retry_within,
+        retry_share=given.retry_percent / 100,
+        longest_wait=given.longest_wait,
+    )
 
 
 class Engine(Protocol):
@@ -61,7 +76,10 @@ class Gateway:
         self.logs = logs
         self.log = logs.requests
         self.engine = engine
-        self.balance = Balance()
+        self.chance = Random().random  # noqa: S311 - it spreads load, it keeps no secret
+        self.alarm = Alarm(tally)
+        self.health = Health(policy_of(snapshot.settings), self.alarm.tell)
+        self.alarm.swap(snapshot.endpoints)
         self.draining = False  # /readyz says no
         self.closing = False  # what is still open is being ended
         self.lists = Lists()
@@ -87,6 +105,9 @@ class Gateway:
 
     def swap(self, snapshot: Snapshot) -> None:
         """From here on new requests see `snapshot`; running ones keep theirs."""
+        if snapshot.endpoints is not self.snapshot.endpoints:
+            self.health.reload(policy_of(snapshot.settings))
+            self.alarm.swap(snapshot.endpoints)
         self.snapshot = snapshot
         self.logs.redact(snapshot.redactor)
         self.places.set(snapshot.settings.providers)

@@ -50,6 +50,9 @@ class Recorder:
         self._keep(data)
         await self._caller.write(data)
 
+    def nudge(self, data: bytes) -> None:
+        self._caller.nudge(data)  # of this exchange alone
+
     async def finish(self) -> None:
         self._complete = True
         await self._caller.finish()

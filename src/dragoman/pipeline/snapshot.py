@@ -76,6 +76,7 @@ def snapshot_of(
             tuple(Target(t.provider, t.model, t.weight, t.priority) for t in model.targets),
             model.aliases,
             model.description or "",
+            model.strategy,
         )
         for name, model in settings.models.items()
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dragoman.catalog.directory import Resolved, Target
 from dragoman.catalog.prices import Quote
+from dragoman.health import TargetHealth
 from dragoman.pipeline.header_text import header_text
 from dragoman.protocols.base import WireProtocol
 from dragoman.protocols.known import SPOKEN_AS, protocol_of
@@ -13,9 +14,24 @@ from dragoman.providers.endpoint import Endpoint
 class Step:
     """`named` is the protocol as the provider's entry names it, `protocol` what speaks it; `same` whether it is the caller's.
     `label` is `provider/model`, and `header` the same for x-dragoman-target. `others` are the same target in the provider's
-    other protocols, where the caller's own is not among them; `quote` is its price, as it was last looked up."""
+    other protocols, where the caller's own is not among them; `quote` is its price, as it was last looked up. `credit` is how far
+    its weight has been served, `health` what is known of the target, once it has been asked."""
 
-    __slots__ = ("endpoint", "header", "label", "named", "others", "protocol", "quote", "same", "target")
+    __slots__ = (
+        "credit",
+        "endpoint",
+        "header",
+        "health",
+        "label",
+        "named",
+        "others",
+        "priority",
+        "protocol",
+        "quote",
+        "same",
+        "target",
+        "weight",
+    )
 
     def __init__(self, target: Target, endpoint: Endpoint, named: str, protocol: WireProtocol, same: bool) -> None:
         self.target = target
@@ -25,6 +41,10 @@ class Step:
         self.same = same
         self.others: tuple[Step, ...] = ()
         self.quote: Quote | None = None
+        self.health: TargetHealth | None = None
+        self.weight = target.weight
+        self.priority = target.priority
+        self.credit = 0
         self.label = str(target)
         self.header = (b"x-dragoman-target", header_text(self.label))
 

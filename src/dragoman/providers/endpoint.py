@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from urllib.parse import urlsplit
@@ -51,10 +51,13 @@ class Endpoint:
     max_connections: int
     extra_headers: Headers
     local: bool = False
+    # Where it is and what it is called with: another one is another provider, whatever its name.
+    identity: Hashable = field(init=False)
     _turn: cycle[int] = field(init=False)
     _signed: dict[tuple[str, int], Headers] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.identity = (self.origin, self.base_path, self.credentials)
         self._turn = cycle(range(max(1, len(self.credentials))))
 
     def next_credential(self) -> int:

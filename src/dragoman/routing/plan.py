@@ -6,35 +6,54 @@ the same order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from operator import attrgetter
+from typing import Protocol, TypeVar
 
-from dragoman.catalog.directory import Target
+
+class Weighed(Protocol):
+    """`credit` is how far a weight has been served; it begins at 0 and is kept here."""
+
+    weight: int
+    priority: int
+    credit: int
 
 
-class Balance:
-    """Remembers, for each model, how far each target's weight has been served."""
+W = TypeVar("W", bound=Weighed)
 
-    __slots__ = ("_credit",)
+_PRIORITY = attrgetter("priority")
 
-    def __init__(self) -> None:
-        self._credit: dict[Target, int] = {}
 
-    def order(self, targets: Sequence[Target]) -> Sequence[Target]:
-        """All `targets`, the one whose turn it is first; its equals in priority follow by weight, then the lesser priorities."""
-        if len(targets) == 1:
-            return targets
-        best = min(target.priority for target in targets)
-        equals = [target for target in targets if target.priority == best]
-        chosen = self._turn(equals)
-        rest = sorted((t for t in targets if t is not chosen), key=lambda t: (t.priority, -t.weight))
-        return [chosen, *rest]
-
-    def _turn(self, equals: Sequence[Target]) -> Target:
-        credit = self._credit
-        total = 0
-        for target in equals:
-            credit[target] = credit.get(target, 0) + target.weight
+def order(targets: Sequence[W], passed_over: Collection[W] = ()) -> Sequence[W]:
+    """All `targets`, the one whose turn it is first; its equals in priority follow as their turns would come, then the lesser
+    priorities. Those that are passed over take no turn and stand behind all others."""
+    if len(targets) == 1:
+        return targets
+    ready = [target for target in targets if target not in passed_over] if passed_over else targets
+    if not ready:
+        return sorted(targets, key=_PRIORITY)
+    best = min(map(_PRIORITY, ready))
+    total = 0
+    chosen: W | None = None
+    for target in ready:
+        if target.priority == best:
             total += target.weight
-        chosen = max(equals, key=lambda target: credit[target])
-        credit[chosen] -= total
-        return chosen
+            target.credit += target.weight
+            if chosen is None or target.credit > chosen.credit:
+                chosen = target
+    assert chosen is not None
+    found = [chosen]
+    found += sorted([t for t in ready if t is not chosen], key=_next)
+    chosen.credit -= total
+    if passed_over:
+        found += sorted([t for t in targets if t in passed_over], key=_PRIORITY)
+    return found
+
+
+def _next(target: Weighed) -> tuple[int, int]:
+    return target.priority, -target.credit
+
+
+def ranked(found: Sequence[W], rank: Callable[[W], float], passed_over: Collection[W] = ()) -> Sequence[W]:
+    """An order with the targets of each priority put by `rank`, the least first."""
+    return sorted(found, key=lambda target: (target in passed_over, target.priority, rank(target)))

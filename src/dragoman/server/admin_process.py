@@ -52,6 +52,7 @@ class AdminProcess:
             data,
             reload=self._reload,
             tell_keys=self._tell_keys,
+            metrics=Path(first["metrics"]),
         )
         self._noting: set[asyncio.Task[None]] = set()
         self._asked = 0

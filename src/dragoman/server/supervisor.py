@@ -158,7 +158,8 @@ class Supervisor:
 
     def _admin_greeting(self) -> dict[str, Any]:
         begun = self._configuration.begun
-        return {**self._settings_told(), "keys": self._keys.held, "data": str(begun.data), "database": begun.database}
+        told = {"keys": self._keys.held, "data": str(begun.data), "database": begun.database}
+        return {**self._settings_told(), **told, "metrics": str(self._premises.directory)}
 
     def _admin_changed(self) -> None:
         assert self._administration is not None
