@@ -14,7 +14,7 @@ import pytest
 from e2e import canned
 from e2e.canned_anthropic import anthropic as canned_anthropic
 from e2e.canned_responses import responses as canned_responses
-from e2e.gateway import Gateway, provider, running, wait_until
+from e2e.gateway import ONCE, Gateway, provider, running, wait_until
 from e2e.ledger import entries_of, entry_of
 from e2e.sockets import Answer, Caller, calling
 from e2e.vendor import Vendor, dumps, hang, openai_events, reply, serving, slow, stream
@@ -100,7 +100,7 @@ def caching(data: Path, more: str = "") -> Iterator[Cached]:
         serving(canned_responses) as responses,
         serving(canned_anthropic) as anthropic,
     ):
-        config = (more + CONFIG).format(
+        config = ONCE + (more + CONFIG).format(
             providers=provider("google", "gemini", google.base_url, "gemini-*")
             + provider("openai", "openai-chat", f"{openai.base_url}/v1", "gpt-*")
             + provider("responses", "openai-responses", f"{responses.base_url}/v1", "resp-only-*")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from e2e import canned
-from e2e.gateway import Gateway, provider, running, wait_until
+from e2e.gateway import ONCE, Gateway, provider, running, wait_until
 from e2e.ledger import entries_of
 from e2e.sockets import Caller, calling
 from e2e.vendor import PATIENCE, Exchange, Vendor, hang, openai_events, raw, reply, serving, stream
@@ -121,7 +121,7 @@ def _loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
             for name, vendor in named.items()
         ]
         entries.append(provider("gone", "openai-chat", "http://127.0.0.1:1/v1", "gone"))
-        config = CONFIG.format(providers="".join(entries), **KEYS)
+        config = ONCE + CONFIG.format(providers="".join(entries), **KEYS)
         with running(tmp_path_factory.mktemp("load"), config=config) as gateway:
             yield Loaded(gateway, narrow, wide, one)
 
