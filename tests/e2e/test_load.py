@@ -445,3 +445,28 @@ def test_bodies_under_way_are_bounded_together(tmp_path: Path, form: str) -> Non
                     three.post("/v1/chat/completions", large(100))  # small ones still come in
                     vendor.wait_for_request(2)
                 wait_until(lambda: b"dragoman_requests_in_flight 0" in gateway.get("/metrics")[2], "they have left")
+
+
+def test_a_place_is_not_kept_through_a_pause(tmp_path: Path) -> None:
+    """The vendor asks to wait; who waited for a place meanwhile, pauses too, and leaves."""
+    release = threading.Event()
+
+    def slow_down(exchange: Exchange) -> None:
+        release.wait(PATIENCE)
+        reply({"error": {"message": "slower", "type": "rate_limit"}}, 429, [("retry-after-ms", "1500")])(exchange)
+
+    with serving(canned.openai) as vendor, running(tmp_path, config=narrow_only(vendor, 1)) as gateway:
+        loaded = Loaded(gateway, vendor, vendor, vendor)
+        vendor.will(slow_down)
+        with loaded.asking(1) as found:
+            vendor.wait_for_request()
+            leaver = Caller(gateway)
+            body = json.dumps({"model": "fast", "messages": HI}).encode()
+            leaver.post("/v1/chat/completions", body)
+            loaded.wait_for("narrow", in_use=1, waiting=1)
+            release.set()
+            loaded.wait_for("narrow", in_use=0, waiting=0)
+            leaver.leave()
+        assert found == {200: 1}
+        assert loaded.ask()[0] == 200
+        loaded.wait_for("narrow", in_use=0)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragoman.health import Change, Failure, Health, Policy, TargetHealth, Use, Walk, failure_of
+from dragoman.health.health import MOST_TARGETS
 from dragoman.ir import (
     BadRequest,
     DragomanError,
@@ -431,3 +432,37 @@ def test_any_history(script: list[tuple[float, list[str]]], count: int, keys: in
         assert ended.count("caller") <= 1
         if "caller" in ended:
             assert ended[-1] == "caller" and told is not None and told.status == 400
+
+
+def test_what_one_request_meets_again_and_again_counts_once() -> None:
+    """Its own body may be what the vendor fails over."""
+    house = House(broken)
+    assert house.ask() is not None and len(house.calls) == 5
+    assert house.targets[0].breaker.state == "closed"
+    for _ in range(9):
+        house.ask()
+    assert house.targets[0].breaker.state == "open"
+
+
+def test_what_does_not_count_leaves_the_target_as_it_was() -> None:
+    house = House(broken)
+    for _ in range(30):
+        walk = Walk(house.targets, house.health.policy, house.now)
+        assert walk.next(house.now, house.chance) is not None
+        walk.failed(Failure.FAULT, UpstreamBroken("Cut."), house.now, counts=False)
+    assert house.targets[0].sound
+
+
+def test_invented_names_do_not_take_what_is_known_of_real_ones() -> None:
+    house = House(fine)
+    assert house.ask() is None
+    house.vendors[0] = busy(60.0)
+    assert house.ask() is not None and not house.targets[0].sound
+    real = house.targets[0]
+    for number in range(2 * MOST_TARGETS):
+        invented = house.health.target("a", f"no-{number}", 1, 1, house.now)
+        walk = Walk([invented], house.health.policy, house.now)
+        assert walk.next(house.now, house.chance) is not None
+        walk.failed(Failure.WAIT, UpstreamRefused("Slow down.", status=429, retry_after=60.0), house.now)
+    assert house.targets[0] is real
+    assert sum(len(provider.targets) for provider in house.health.providers()) <= MOST_TARGETS

@@ -344,3 +344,22 @@ async def test_refusals_and_figures_are_in_the_metrics(tmp_path: Any) -> None:
     house.tally.places(())
     assert 'places_in_use{provider="a"}' not in metrics.render(tmp_path, house.tally).decode()
     waiting.cancel()
+
+
+@pytest.mark.parametrize("order", [("full", "roomy"), ("roomy", "full")])
+async def test_who_finds_one_queue_full_waits_in_the_other(order: tuple[str, str]) -> None:
+    bounds = {
+        "full": {"max_concurrent_requests": 1, "max_queued_requests": 0},
+        "roomy": {"max_concurrent_requests": 1, "max_queued_requests": 5},
+    }
+    house = House(**{name: bounds[name] for name in order})
+    held = [house.take(0), house.take(1)]
+    task = house.waits()
+    await asyncio.sleep(0)
+    assert house.figures["roomy"] == (1, 1)
+    place = held[order.index("roomy")]
+    assert place is not None
+    place.give_back()
+    step, place = await task
+    assert step.target.provider == "roomy"
+    assert place is not None

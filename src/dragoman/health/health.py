@@ -72,9 +72,10 @@ class Health:
         self._tell(Change(target.provider.name, target.model, credential, to, error))
 
     def _forget(self) -> None:
-        """Targets of which there is nothing to remember; where that is all too few, all of them."""
+        """Targets of which there is nothing to remember, and those that never answered, as invented names do not; where that is
+        all too few, all of them."""
         for house in self.providers():
-            house.targets = {model: one for model, one in house.targets.items() if not one.sound}
+            house.targets = {model: one for model, one in house.targets.items() if one.proven and not one.sound}
         self._count = sum(len(house.targets) for house in self.providers())
         if self._count > MOST_TARGETS // 2:
             self._providers.clear()

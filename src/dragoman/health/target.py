@@ -75,6 +75,11 @@ class TargetHealth:
         """Whether nothing at all is against it."""
         return not self.holds and not self.provider.holds and self.rest is None and self.breaker.state == "closed"
 
+    @property
+    def proven(self) -> bool:
+        """Whether it has ever answered: there is such a model."""
+        return bool(self._worked)
+
     def use(self, now: float) -> Use:
         """Whether a request should go here now."""
         if self.rest is not None and (rest := self.rest.use(now, 0.0)) is not Use.YES:
@@ -136,13 +141,16 @@ class TargetHealth:
         if self.holds or self.provider.holds or self.rest is not None:
             self._free(credential, now)
 
-    def failed(self, failure: Failure, error: DragomanError, credential: int, now: float, *, probe: bool) -> None:
+    def failed(
+        self, failure: Failure, error: DragomanError, credential: int, now: float, *, probe: bool, counts: bool
+    ) -> None:
+        """`counts`: a fault speaks against the target. A probe's does in any case: it was made to find that out."""
         policy = self.policy
         match failure:
             case Failure.FAULT:
                 if error.retry_after:
                     self._rest(error, now + min(error.retry_after, policy.longest_rest))
-                if self.breaker.failed(now, probe=probe, weight=weight_of(error)):
+                if (counts or probe) and self.breaker.failed(now, probe=probe, weight=weight_of(error)):
                     self._tell(self, None, "open", error)
                 self._released(credential)
             case Failure.WAIT:

@@ -17,6 +17,8 @@ from dragoman.health.policy import Policy
 from dragoman.health.target import TargetHealth
 from dragoman.ir import DragomanError
 
+# Who has failed so often for one request will not do better a moment later.
+_MOST_FAILURES = 5
 _RANK = {failure: rank for rank, failure in enumerate(Failure)}
 
 
@@ -102,12 +104,14 @@ class Walk:
         assert self._try is not None
         self._targets[self._try.place].succeeded(self._try.credential, now)
 
-    def failed(self, failure: Failure, error: DragomanError, now: float) -> None:
-        """How the last try ended. After a failure that is the caller's there is no other."""
+    def failed(self, failure: Failure, error: DragomanError, now: float, *, counts: bool = True) -> None:
+        """How the last try ended. After a failure that is the caller's there is no other. Without `counts` it does not speak
+        against the target; nor does what the same request has met there before, for that may be the request's own doing."""
         assert self._try is not None
         place, credential = self._try.place, self._try.credential
         target = self._targets[place]
-        target.failed(failure, error, credential, now, probe=self._probe)
+        counts = counts and place not in self._faults
+        target.failed(failure, error, credential, now, probe=self._probe, counts=counts)
         self._note(failure, error)
         self._failed.append(place)
         self.failures += failure is not Failure.FULL
@@ -126,7 +130,7 @@ class Walk:
         """The last try failed when the caller had part of its answer already."""
         assert self._try is not None
         target = self._targets[self._try.place]
-        target.failed(Failure.FAULT, error, self._try.credential, now, probe=self._probe)
+        target.failed(Failure.FAULT, error, self._try.credential, now, probe=self._probe, counts=True)
 
     def released(self) -> None:
         """The last try ended and tells nothing of the target: the caller left."""
@@ -171,7 +175,7 @@ class Walk:
             place = (n + self._retries) % len(self._targets)
             target = self._targets[place]
             if target.use(now) is Use.YES:
-                if place not in self._faults:
+                if place not in self._faults or self._failed.count(place) >= _MOST_FAILURES:
                     continue
                 wait = pause
             else:

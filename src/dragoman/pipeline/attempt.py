@@ -124,13 +124,18 @@ def _write(call: Call, step: Step) -> Outgoing:
         request = carrying.pack(call, step, profile, losses) if call.carries else call.request
         outgoing = step.protocol.write_request(request, step.target.model, profile, losses)
         call.losses = losses.found
+    check_losses(call, step)
+    return outgoing
+
+
+def check_losses(call: Call, step: Step) -> None:
+    """Raises BadRequest for losses that `x-dragoman-strict` forbids."""
     if call.strict and (serious := [loss for loss in call.losses if not loss.harmless]):
         raise BadRequest(
             f"x-dragoman-strict is set and {step.target} cannot carry: {told(serious)}",
             code="losses",
             param=cut(serious[0].path),
         )
-    return outgoing
 
 
 async def _error_body(response: IncomingResponse) -> bytes:

@@ -6,7 +6,7 @@ from dragoman.carry import carries, outward
 from dragoman.catalog.profile import profile_for
 from dragoman.ir import BadRequest, DragomanError, Losses, Request, UpstreamBroken
 from dragoman.local.count import count_tokens as count_locally
-from dragoman.pipeline.attempt import Unfit, attempt, prepare, read, upstream_error
+from dragoman.pipeline.attempt import Unfit, attempt, check_losses, prepare, read, upstream_error
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.caller import Caller
 from dragoman.pipeline.gateway import Gateway
@@ -81,7 +81,11 @@ def _asked(call: Call, step: Step, request: Request) -> tuple[Step, Outgoing]:
         except BadRequest as error:
             raise Unfit(error) from None
         if outgoing is not None:
-            call.keep(losses)
+            call.losses = losses.found
+            try:
+                check_losses(call, one)
+            except BadRequest as error:
+                raise Unfit(error) from None
             return one, outgoing
     told = f"{step.target} cannot count tokens: its protocol, {step.named}, has no such call."
     raise Unfit(DragomanError(told, status=501, code="unsupported"))

@@ -49,6 +49,9 @@ async def _first(
     while (found := walk.next(perf_counter(), gateway.chance)) is not None:
         step = steps[found.place]
         if found.wait:
+            if place is not None:  # others need not wait for it meanwhile
+                place.give_back()
+                place = None
             call.upstream += found.wait
             await _pause(walk, found.wait)
         call.credential = found.credential
@@ -60,7 +63,7 @@ async def _first(
             walk.failed(Failure.UNFIT, error.why, perf_counter())
         except (UpstreamError, Overloaded) as error:
             failure = failure_of(error)
-            walk.failed(failure, error, perf_counter())
+            walk.failed(failure, error, perf_counter(), counts=call.route is None or call.route.operation == "generate")
             if caller.started or gateway.closing or failure is Failure.CALLER:
                 raise
         except BaseException:

@@ -152,11 +152,13 @@ class Places:
         waiter = Waiter(call.key.id, loop.create_future())
         for door in doors:
             gone = door.join(waiter.key, waiter)
-            if gone is not waiter:
-                waiter.doors.append(door)
+            if gone is waiter:
+                continue
+            waiter.doors.append(door)
             if gone is not None:
                 self._send_away(door, gone)
         if not waiter.doors:
+            self._send_away(doors[-1], waiter)
             return _opened(waiter.turn.result())
         patience = max(door.patience for door in waiter.doors)
         timer = loop.call_later(patience, self._give_up, waiter, doors[0], patience)

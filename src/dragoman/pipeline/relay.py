@@ -189,7 +189,10 @@ async def _relay_stream_translated(
             if data is None:
                 # Where the caller's protocol has no word yet for what has come, it learns at least that the answer begins.
                 assert writer is not None and call.protocol is not None
-                await _pass_on(call, caller, writer.content_type, opening.end() or call.protocol.sign_of_life)
+                held = opening.end()
+                await _pass_on(call, caller, writer.content_type, held)
+                if not held:
+                    caller.nudge(call.protocol.sign_of_life)
                 continue
             ended = not data
             events = reader.end() if ended else reader.feed(data)
