@@ -44,9 +44,9 @@ check: $(VENV)/.dev ## format, lint, types, import directions, docs-are-true
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q $(DOCS_TRUE)
 
-kill: $(VENV)/.dev ## what takes long: fifty times kill -9 in each of the ledger's cases, full disks, databases and Valkey that go away, chaos; 25 minutes
+kill: $(VENV)/.dev ## what takes long: fifty times kill -9 in each of the ledger's cases, full disks, databases and Valkey that go away, chaos; 30 minutes
 	DRAGOMAN_SOAK=1 DRAGOMAN_KILLS=50 $(BIN)/python -m pytest -v -s tests/e2e/test_kill.py tests/e2e/test_server_gone.py tests/e2e/test_disk_full.py \
-		tests/e2e/test_database_taken.py tests/e2e/test_machines.py tests/e2e/test_fleet.py tests/e2e/test_chaos.py tests/e2e/test_keys.py tests/sharing tests/limits
+		tests/e2e/test_database_taken.py tests/e2e/test_load.py tests/e2e/test_cache_shared.py tests/e2e/test_faults.py tests/e2e/test_reload_under_fire.py tests/e2e/test_machines.py tests/e2e/test_fleet.py tests/e2e/test_chaos.py tests/e2e/test_keys.py tests/sharing tests/limits
 
 soak: $(VENV)/.dev ## 100,000 requests to three targets of which 30 % of all calls fail, in every way there is; ten minutes
 	DRAGOMAN_SOAK=1 DRAGOMAN_SOAK_REQUESTS=100000 $(BIN)/python -m pytest -v -s tests/e2e/test_soak.py tests/e2e/test_silence.py

@@ -13,7 +13,10 @@ from e2e import canned
 from e2e.gateway import Gateway, provider, running, wait_until
 from e2e.ledger import entries_of
 from e2e.vendor import Vendor, serving
+from soak import soak
 from valkey_server import ValkeyServer
+
+pytestmark = soak
 
 KEYS = {name: f"dgm_{name}_key_of_the_tests_of_the_shared_cache" for name in ("one", "two")}
 CONFIG = """

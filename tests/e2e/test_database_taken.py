@@ -12,6 +12,9 @@ from e2e.gateway import Gateway, provider, running, wait_until
 from e2e.slaughter import Account, ask_on, check_all_answered_and_entered, load, vendor
 from e2e.test_kill import CONFIG
 from e2e.vendor import serving
+from soak import soak
+
+pytestmark = soak
 
 CALLERS = [ask_on] * 6
 HOLDER = """

@@ -23,6 +23,9 @@ from e2e.faults import BROKEN, ELSEWHERE, FAULTS, MOON, Fault, answer
 from e2e.gateway import Gateway, provider, running, wait_until
 from e2e.speech import PROTOCOLS, asked, check_refusal, is_error, is_whole, question, read_events, speech
 from e2e.vendor import Exchange, Vendor, reply, serving
+from soak import soak
+
+pytestmark = soak
 
 FIRST = "first words 世界"
 SPARE = "spare words"

@@ -19,6 +19,9 @@ from e2e.gateway import ONCE, Gateway, provider, running, wait_until
 from e2e.ledger import entries_of
 from e2e.sockets import Caller, calling
 from e2e.vendor import PATIENCE, Exchange, Vendor, hang, openai_events, raw, reply, serving, stream
+from soak import soak
+
+pytestmark = soak
 
 KEYS = {name: f"dgm_{name}_key_of_the_tests_of_load" for name in ("flood", "quiet", "third")}
 HI = [{"role": "user", "content": "hi"}]

@@ -15,6 +15,9 @@ from e2e.gateway import Gateway, provider, running, wait_until
 from e2e.sockets import Caller
 from e2e.speech import PROTOCOLS, asked, is_whole, question, read_events, speech
 from e2e.vendor import Exchange, Vendor, serving
+from soak import soak
+
+pytestmark = soak
 
 STREAMS = 100
 WORDS, SPARE = "first words 世界", "spare words"
