@@ -6,9 +6,10 @@ The vendor's answer tells which it was; a stream may tell it where nobody looks,
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from dragoman.catalog.price import Price
-from dragoman.catalog.prices import USUAL_TIERS, Quote
+from dragoman.catalog.prices import USUAL_TIERS
 from dragoman.pipeline.call import Call
 from dragoman.pipeline.step import Step
 
@@ -22,24 +23,12 @@ _OPEN = frozenset({"auto", "standard_only"})
 
 def price_asked(call: Call, step: Step) -> Price | None:
     """What the step will cost, by what the caller asks for. None where it is not known."""
-    quote = step.quote
-    if quote is None or not quote.since <= call.when < quote.until:
-        quote = _look_up(call, step)
-    if not quote.tiered:
-        return quote.price
-    tier = tier_asked(call)
-    return quote.price if tier is None or tier in USUAL_TIERS else _in_tier(call, step, tier)
+    return _price(call, step, tier_asked)
 
 
 def price_billed(call: Call, step: Step) -> Price | None:
     """What it does cost, by what the vendor tells."""
-    quote = step.quote
-    if quote is None or not quote.since <= call.when < quote.until:
-        quote = _look_up(call, step)
-    if not quote.tiered:
-        return quote.price
-    tier = tier_billed(call)
-    return quote.price if tier is None or tier in USUAL_TIERS else _in_tier(call, step, tier)
+    return _price(call, step, tier_billed)
 
 
 def tier_asked(call: Call) -> str | None:
@@ -61,13 +50,13 @@ def tier_billed(call: Call) -> str | None:
     return tier_asked(call)
 
 
-def _look_up(call: Call, step: Step) -> Quote:
-    """Of the usual tier. Steps are of one snapshot and one public name, so this is done once a day for each of them."""
-    assert call.resolved is not None
-    quote = step.quote = call.snapshot.quote(call.resolved.name, step.target, call.when)
-    return quote
-
-
-def _in_tier(call: Call, step: Step, tier: str) -> Price | None:
+def _price(call: Call, step: Step, tier_of: Callable[[Call], str | None]) -> Price | None:
+    # Steps are of one snapshot and one public name, so the usual tier's price is looked up once a day for each of them.
+    quote = step.quote
+    if quote is None or not quote.since <= call.when < quote.until:
+        assert call.resolved is not None
+        quote = step.quote = call.snapshot.quote(call.resolved.name, step.target, call.when)
+    if not quote.tiered or (tier := tier_of(call)) is None or tier in USUAL_TIERS:
+        return quote.price
     assert call.resolved is not None
     return call.snapshot.quote(call.resolved.name, step.target, call.when, tier).price

@@ -53,10 +53,11 @@ async def _first(
                 place.give_back()
                 place = None
             call.upstream += found.wait
-            await _pause(walk, found.wait)
         call.credential = found.credential
-        began = perf_counter()
+        began = perf_counter() + found.wait
         try:
+            if found.wait:
+                await asyncio.sleep(found.wait)
             given, place = place, None
             await ask_target(call, caller, gateway, step, given)
         except Unfit as error:
@@ -100,11 +101,3 @@ def health_of(gateway: Gateway, step: Step) -> TargetHealth:
             one.health = found
         gateway.alarm.known(target, found)
     return found
-
-
-async def _pause(walk: Walk, seconds: float) -> None:
-    try:
-        await asyncio.sleep(seconds)
-    except asyncio.CancelledError:
-        walk.released()
-        raise
