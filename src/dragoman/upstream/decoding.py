@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from dragoman.upstream.base import Headers, IncomingResponse, read_whole
 from dragoman.upstream.errors import ProtocolViolation
@@ -89,24 +90,18 @@ class DecodedResponse:
         self._taken = 0
 
     async def chunk(self) -> bytes:
-        try:
-            await self._rest()
-            while not (out := self._decoder.take()):
-                data = await self._inner.chunk()
-                if not data:
-                    self._decoder.finish()
-                    return b""
-                self._decoder.feed(data)
-        except (ProtocolViolation, asyncio.CancelledError):
-            self.close()
-            raise
-        return out
+        data = await self._next(self._inner.chunk)
+        assert data is not None
+        return data
 
     async def chunk_within(self, seconds: float) -> bytes | None:
+        return await self._next(partial(self._inner.chunk_within, seconds))
+
+    async def _next(self, pull: Callable[[], Awaitable[bytes | None]]) -> bytes | None:
         try:
             await self._rest()
             while not (out := self._decoder.take()):
-                data = await self._inner.chunk_within(seconds)
+                data = await pull()
                 if data is None:
                     return None
                 if not data:
